@@ -1,0 +1,1 @@
+"""Breakwater's core, its ports and the adapters behind them."""

@@ -1,0 +1,137 @@
+"""The catalog: what is watched, and what each image must pass on its way into base."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path as File
+from typing import Any
+
+from shared.catalog_faults import CatalogInvalid, Fault, Path, written
+from shared.catalog_model import (
+    Approval,
+    Catalog,
+    Compare,
+    Gate,
+    Image,
+    Mode,
+    Rebuild,
+    ScanMode,
+    Test,
+    Waiver,
+)
+from shared.severity import Severity
+
+__all__ = [
+    "Approval",
+    "Catalog",
+    "CatalogInvalid",
+    "Compare",
+    "Fault",
+    "Gate",
+    "Image",
+    "Mode",
+    "Rebuild",
+    "ScanMode",
+    "Severity",
+    "Test",
+    "Waiver",
+    "json_schema",
+    "load",
+]
+
+# pydantic and PyYAML are imported by the functions that read a catalog: who only speaks of one
+# (the policy, the handlers) pays nothing for them at a cold start.
+
+
+def load(place: str, text: str | bytes) -> Catalog:
+    """Read a catalog from its YAML; `place` names it in faults.
+
+    Raises CatalogInvalid with every fault there is.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415  # cold start, see above
+
+    from shared import catalog_build, catalog_checks, catalog_explain  # noqa: PLC0415  # likewise
+    from shared import catalog_yaml as reader  # noqa: PLC0415  # likewise
+    from shared.catalog_schema import CatalogDocument  # noqa: PLC0415  # likewise
+
+    text = _decoded(place, text)
+    try:
+        root, doubled = reader.read(text)
+    except reader.Unreadable as error:
+        raise CatalogInvalid([Fault(place, error.line, "", error.expected, error.found)]) from None
+    faults = [
+        Fault(
+            place,
+            each.line,
+            written(each.path),
+            f"a key once (line {each.first} has it)",
+            "it again",
+        )
+        for each in doubled
+    ]
+    found: list[catalog_checks.Problem] = []
+    document: CatalogDocument | None = None
+    try:
+        document = CatalogDocument.model_validate(reader.plain(root))
+    except ValidationError as error:
+        found += catalog_explain.explain(error, root)
+    found += catalog_checks.problems(root)
+    faults += (
+        Fault(place, reader.line(root, path), written(path), expected, what)
+        for path, expected, what in _one_a_path(found)
+    )
+    if faults or document is None:
+        raise CatalogInvalid(faults)
+    return catalog_build.catalog(place, text, document)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema by which editors complete and check a catalog."""
+    from shared import catalog_schema  # noqa: PLC0415  # cold start, see above
+
+    return catalog_schema.json_schema()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check a catalog (`FILE`) or print its schema (`--schema`); 2 means there are faults."""
+    if list(arguments) == ["--schema"]:
+        print(json.dumps(json_schema(), indent=2))
+        return 0
+    if len(arguments) != 1:
+        print("usage: python -m shared.catalog FILE | --schema", file=sys.stderr)
+        return 2
+    place = arguments[0]
+    try:
+        catalog = load(place, File(place).read_bytes())
+    except OSError as error:
+        print(f"{place}: expected a catalog, found {error.strerror}", file=sys.stderr)
+        return 2
+    except CatalogInvalid as error:
+        print(error, file=sys.stderr)
+        return 2
+    tags = sum(len(each.tags) for each in catalog.images)
+    print(f"{place}: ok, {len(catalog.images)} images, {tags} watched tags")
+    for note in catalog.notes:
+        print(f"{place}: note: {note}")
+    return 0
+
+
+def _decoded(place: str, text: str | bytes) -> str:
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        found = f"the byte 0x{raw[error.start]:02x}"
+        raise CatalogInvalid([Fault(place, line, "", "text in UTF-8", found)]) from None
+
+
+def _one_a_path(problems: Iterable[tuple[Path, str, str]]) -> Iterable[tuple[Path, str, str]]:
+    # The schema and the checks may both mind one value; the first sentence about it is enough.
+    return {
+        path: (path, expected, found) for path, expected, found in reversed([*problems])
+    }.values()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,116 @@
+"""Turns a checked document into the catalog's nouns."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from shared.catalog_checks import name_of
+from shared.catalog_model import (
+    Approval,
+    Catalog,
+    Compare,
+    Gate,
+    Image,
+    Mode,
+    Rebuild,
+    ScanMode,
+    Test,
+    Waiver,
+)
+from shared.catalog_schema import (
+    CatalogDocument,
+    DefaultsDocument,
+    GateDocument,
+    ImageDocument,
+    RebuildDocument,
+    TestDocument,
+    WaiverDocument,
+    duration,
+)
+from shared.oci.digest import Digest
+from shared.oci.platform import Platform
+from shared.oci.reference import Namespace, Repository
+from shared.severity import Severity
+
+
+def catalog(place: str, text: str, document: CatalogDocument) -> Catalog:
+    """Build the catalog from the document its text holds."""
+    images = tuple(_image(each, document.defaults) for each in document.images)
+    waivers = tuple(_waiver(each) for each in document.waivers)
+    rebuild = tuple(_rebuild(each) for each in document.rebuild)
+    return Catalog(
+        place=place,
+        digest_of_text=Digest.of(text.encode()),
+        staging=Namespace.parse(document.staging),
+        base=Namespace.parse(document.base),
+        images=images,
+        apps=tuple(each.lower() for each in document.apps),
+        waivers=waivers,
+        rebuild=rebuild,
+        notes=tuple(_notes(images, waivers, rebuild)),
+    )
+
+
+def _image(document: ImageDocument, defaults: DefaultsDocument) -> Image:
+    source = Repository.parse(document.source)
+    return Image(
+        name=document.name or name_of(source),
+        source=source,
+        tags=tuple(document.tags),
+        platforms=tuple(map(Platform.parse, document.platforms or defaults.platforms)),
+        gate=_gate(defaults.gate, document.gate),
+        test=_test(document.test or defaults.test),
+    )
+
+
+def _gate(defaults: GateDocument, own: GateDocument | None) -> Gate:
+    written = {key: getattr(own, key) for key in own.model_fields_set} if own else {}
+    gate = defaults.model_copy(update=written)
+    return Gate(
+        scan=ScanMode(gate.scan),
+        block=Severity.of(gate.block),
+        fixable_only=gate.fixable_only,
+        compare=Compare(gate.compare),
+        age=duration(gate.age),
+        dwell=duration(gate.dwell),
+        approval=Approval(gate.approval),
+        mode=Mode(gate.mode),
+        reason=gate.reason or "",
+    )
+
+
+def _test(document: TestDocument | None) -> Test | None:
+    return Test(document.script) if document else None
+
+
+def _waiver(document: WaiverDocument) -> Waiver:
+    return Waiver(
+        id=document.id,
+        image=document.image,
+        reason=document.reason,
+        owner=document.owner,
+        expires=date.fromisoformat(document.expires),
+        package=document.package or "",
+    )
+
+
+def _rebuild(document: RebuildDocument) -> Rebuild:
+    return Rebuild(document.when, document.github, document.workflow, document.ref)
+
+
+def _notes(
+    images: Iterable[Image], waivers: tuple[Waiver, ...], rebuild: tuple[Rebuild, ...]
+) -> Iterator[str]:
+    # Only what would make the gate laxer, or would do more, may be accepted without being applied.
+    if waivers:
+        ids = ", ".join(sorted({each.id for each in waivers}))
+        yield f"Waivers are not applied yet, so the gate is stricter than written: {ids}."
+    if names := [each.name for each in images if each.gate.compare is Compare.NOT_WORSE]:
+        yield (
+            "`compare: not-worse` is not applied yet, so every finding that reaches `block` blocks: "
+            f"{', '.join(names)}."
+        )
+    if names := [each.name for each in images if each.gate.mode is Mode.OBSERVE]:
+        yield f"`mode: observe` is not applied yet, so the gate is enforced: {', '.join(names)}."
+    if rebuild:
+        names = sorted({each.github for each in rebuild})
+        yield f"GitHub workflows are not started yet, only ACR tasks are: {', '.join(names)}."

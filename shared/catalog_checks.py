@@ -1,0 +1,188 @@
+"""What one key alone cannot tell about a catalog: names, overlaps, and gates that demand nothing."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from shared.catalog_faults import Path, quoted
+from shared.catalog_schema import duration
+from shared.catalog_yaml import Node, Plain, line, plain
+from shared.oci.reference import InvalidReference, Namespace, Repository, is_path
+
+type Problem = tuple[Path, str, str]  # where, what was expected, what was found
+
+
+def problems(root: Node) -> Iterator[Problem]:
+    """Find everything wrong between keys; values of the wrong shape are passed over.
+
+    They are reported by the schema, and must not hide what is wrong elsewhere.
+    """
+    document = plain(root)
+    if not isinstance(document, dict):
+        return
+    yield from _empty(document, ())
+    yield from _overlap(document)
+    yield from _repeated(root, document, ("apps",), "a registry named once")
+    yield from _repeated(root, document, ("defaults", "platforms"), "a platform named once")
+    yield from _gate(document, ("defaults", "gate"))
+    yield from _names(root, document)
+    yield from _watched_once(root, document)
+    for number, _ in _images(document):
+        place: Path = ("images", number)
+        yield from _repeated(root, document, (*place, "tags"), "a tag named once")
+        yield from _repeated(root, document, (*place, "platforms"), "a platform named once")
+        yield from _gate(document, (*place, "gate"))
+        yield from _demand(document, place)
+
+
+def name_of(source: Repository) -> str:
+    """Return the name an image has when the catalog gives it none."""
+    return source.path.removeprefix("library/")
+
+
+def _empty(value: Plain, path: Path) -> Iterator[Problem]:
+    # A key without a value reads like a wish ("test:") and would count as not written at all.
+    if value is None:
+        yield path, "a value", "nothing"
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _empty(each, (*path, key))
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _empty(each, (*path, number))
+
+
+def _overlap(document: dict[str, Plain]) -> Iterator[Problem]:
+    staging, base = _namespace(document, "staging"), _namespace(document, "base")
+    if staging and base and (_holds(staging, base) or _holds(base, staging)):
+        yield ("base",), f"a place outside staging ({staging})", quoted(str(base))
+
+
+def _names(root: Node, document: dict[str, Plain]) -> Iterator[Problem]:
+    spaces = [space for key in ("staging", "base") if (space := _namespace(document, key))]
+    first: dict[str, int] = {}
+    for number, image in _images(document):
+        source = _source(image)
+        own = image.get("name")
+        name = own if isinstance(own, str) else name_of(source) if source else None
+        here: Path = ("images", number, "name" if "name" in image else "source")
+        if source and any(
+            _holds(space, Namespace(source.registry, source.path)) for space in spaces
+        ):
+            yield (
+                ("images", number, "source"),
+                "a source outside staging and base",
+                quoted(str(source)),
+            )
+        if name is None:
+            continue
+        if name in first:
+            other = line(root, ("images", first[name]))
+            expected = f"a name no other image has (add `name:`; line {other} has this one)"
+            yield here, expected, quoted(name)
+        first.setdefault(name, number)
+        if any(not _fits(space, name) for space in spaces):
+            yield here, "a name that makes a repository of at most 255 characters", quoted(name)
+
+
+def _watched_once(root: Node, document: dict[str, Plain]) -> Iterator[Problem]:
+    first: dict[tuple[Repository, str], int] = {}
+    for number, image in _images(document):
+        source, tags = _source(image), image.get("tags")
+        if source is None or not isinstance(tags, list):
+            continue
+        for index, tag in enumerate(tags):
+            if not isinstance(tag, str):
+                continue
+            other = first.setdefault((source, tag), number)
+            if other != number:
+                where = line(root, ("images", other))
+                expected = f"a tag of {source} that no other image watches (line {where} does)"
+                yield ("images", number, "tags", index), expected, quoted(tag)
+
+
+def _gate(document: dict[str, Plain], path: Path) -> Iterator[Problem]:
+    gate = _at(document, path)
+    if not isinstance(gate, dict):
+        return
+    if gate.get("scan") == "none" and "reason" not in gate:
+        yield (*path, "scan"), "a `reason` beside `scan: none`", "none"
+    if gate.get("approval") == "manual":
+        # Accepting it and promoting without anybody's word would be worse than refusing it.
+        yield (*path, "approval"), "none (manual approval is not supported yet)", "'manual'"
+
+
+def _demand(document: dict[str, Plain], place: Path) -> Iterator[Problem]:
+    holders = [_at(document, path) for path in (("defaults",), place)]
+    written = [each for each in holders if isinstance(each, dict)]
+    gate: dict[str, Plain] = {}
+    for each in written:
+        own = each.get("gate")
+        gate.update(own if isinstance(own, dict) else {})
+    tested = any("test" in each for each in written)
+    if gate.get("scan") != "none" or gate.get("approval") == "manual" or tested:
+        return
+    age = gate.get("age")
+    try:
+        aged = not isinstance(age, str) or duration(age) > timedelta()
+    except ValueError:
+        return
+    if not aged:
+        where = place if _at(document, (*place, "gate")) is None else (*place, "gate")
+        yield where, "a gate that demands something: scan, test, approval or age", "none of them"
+
+
+def _repeated(root: Node, document: Plain, path: Path, expected: str) -> Iterator[Problem]:
+    found = _at(document, path)
+    first: dict[str, int] = {}
+    for number, each in enumerate(found if isinstance(found, list) else ()):
+        if not isinstance(each, str):
+            continue
+        if first.setdefault(each, number) != number:
+            where = line(root, (*path, first[each]))
+            yield (*path, number), f"{expected} (first on line {where})", quoted(each)
+
+
+def _images(document: dict[str, Plain]) -> Iterator[tuple[int, dict[str, Plain]]]:
+    images = document.get("images")
+    for number, each in enumerate(images if isinstance(images, list) else ()):
+        if isinstance(each, dict):
+            yield number, each
+
+
+def _at(document: Plain, path: Path) -> Plain:
+    for step in path:
+        if isinstance(document, dict) and isinstance(step, str):
+            document = document.get(step)
+        elif isinstance(document, list) and isinstance(step, int) and step < len(document):
+            document = document[step]
+        else:
+            return None
+    return document
+
+
+def _source(image: dict[str, Plain]) -> Repository | None:
+    text = image.get("source")
+    try:
+        return Repository.parse(text) if isinstance(text, str) else None
+    except InvalidReference:
+        return None
+
+
+def _namespace(document: dict[str, Plain], key: str) -> Namespace | None:
+    text = document.get(key)
+    try:
+        return Namespace.parse(text) if isinstance(text, str) else None
+    except InvalidReference:
+        return None
+
+
+def _holds(outer: Namespace, inner: Namespace) -> bool:
+    if outer.registry != inner.registry:
+        return False
+    return outer.prefix in ("", inner.prefix) or outer.name_of(inner.prefix) is not None
+
+
+def _fits(space: Namespace, name: str) -> bool:
+    if not is_path(name):
+        return True  # the schema says so already
+    return is_path(f"{space.prefix}/{name}" if space.prefix else name)

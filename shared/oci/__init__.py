@@ -1,0 +1,1 @@
+"""OCI's nouns, parsed once and typed from then on; standard library only."""

@@ -1,0 +1,1 @@
+"""One parser per scanner format, all giving findings."""

@@ -1,0 +1,49 @@
+"""What a scanner says about one image, in one shape whatever the scanner."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.oci.digest import Digest
+from shared.severity import Severity
+
+__all__ = ["Finding", "InvalidReport", "Report", "Severity"]
+
+
+class InvalidReport(ValueError):
+    """The bytes are no report that can be trusted to be whole; never to be read as "clean"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a scanner found; `fixed` is empty while there is no fix.
+
+    `target` is where in the image: the operating system's packages, or a file. Text is printable
+    and bounded, and still not to be trusted: a publisher chooses package names.
+    """
+
+    id: str
+    package: str
+    installed: str
+    fixed: str
+    severity: Severity
+    title: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A scanner's output about one manifest.
+
+    `subject` is the digest that the report itself claims to be about, None if it names none.
+    `covers` says what was examined: a report is silent about everything else. Times are UTC.
+    """
+
+    scanner: str
+    subject: Digest | None
+    created_at: datetime | None
+    findings: frozenset[Finding]
+    covers: tuple[str, ...]
+    database_date: datetime | None = None
+    scanner_version: str = ""
+    operating_system: str = ""
+    end_of_life: bool = False
