@@ -1,0 +1,226 @@
+"""The task files' steps, run as the agent runs them: a rendered line through its shell, a stub for each tool."""
+
+import hashlib
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+TASKS = Path(__file__).parents[2] / "infra/tasks"
+DIGEST = f"sha256:{'a' * 64}"
+GOOD = {
+    "repository": "library/node",
+    "digest": DIGEST,
+    "platform": "linux/amd64",
+    "candidate": "0123456789abcdef" * 2,
+    "seconds": "60",
+}
+RUN = {"Registry": "localhost:5000", "SharedVolume": "volume"}
+TOOLS = "localhost:5001/base/tools/cssc@sha256:" + "c" * 64
+
+
+class Agent:
+    """An agent with one folder as its workspace, and stubs that note how they were called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace = folder / "workspace"
+        self.stubs = folder / "bin"
+        self.workspace.mkdir()
+        self.stubs.mkdir()
+        # What acr-builder's `docker run … IMAGE` becomes: the entry point, run in the workspace.
+        self.stub("agent-docker-run", f'test "$1" = "{TOOLS}" || exit 99; shift; exec /bin/sh "$@"')
+
+    def stub(self, name: str, body: str) -> None:
+        file = self.stubs / name
+        note = f'printf "%s\\n" "$@" > {self.stubs}/{name}.called\n'
+        file.write_text(f"#!/bin/sh\n{note}{body}\n")
+        file.chmod(0o755)
+
+    def called(self, name: str) -> list[str]:
+        file = self.stubs / f"{name}.called"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def run(self, task: str, step: str, **values: str) -> subprocess.CompletedProcess[str]:
+        line = rendered(task, step, GOOD | values)
+        return subprocess.run(
+            ["/bin/sh", "-c", f"agent-docker-run {line}"],
+            cwd=self.workspace,
+            env={"PATH": f"{self.stubs}:{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+
+
+def rendered(task: str, step: str, values: dict[str, str]) -> str:
+    """The step's command after templates and aliases, unescaped, as acr-builder leaves it."""
+    found = yaml.safe_load((TASKS / task).read_text())
+    command = next(str(each["cmd"]) for each in found["steps"] if each["id"] == step)
+    command = re.sub(r"\{\{\.Values\.(\w+)\}\}", lambda match: values.get(match[1], ""), command)
+    command = re.sub(r"\{\{\.Run\.(\w+)\}\}", lambda match: RUN[match[1]], command)
+    return re.sub(r"^tools ", f"{TOOLS} ", command.strip()).replace("$tools", TOOLS)
+
+
+@pytest.fixture
+def agent(tmp_path):
+    return Agent(tmp_path)
+
+
+@pytest.mark.parametrize("task", ["scan.yaml", "test.yaml"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"repository": "a"},
+        {"repository": "staging/team_a/my__app-x.y--z"},
+        {"platform": "linux/arm/v7"},
+        {"seconds": "9999"},
+    ],
+)
+def test_the_check_accepts_what_the_app_sends(agent, task, values):
+    (agent.workspace / "test.sh").write_text("exit 0\n")
+    done = agent.run(task, "check", **values)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("task", ["scan.yaml", "test.yaml"])
+@pytest.mark.parametrize("name", list(GOOD))
+def test_the_check_refuses_an_empty_value_by_name(agent, task, name):
+    (agent.workspace / "test.sh").write_text("exit 0\n")
+    done = agent.run(task, "check", **{name: ""})
+    assert done.returncode == 64
+    assert done.stderr == f"check: {name} is empty, or not what this task accepts\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("repository", "Library/node"),
+        ("repository", "library//node"),
+        ("repository", "library/node:9"),
+        ("repository", "library/node\nx"),
+        ("repository", "a$(touch pwned)"),
+        ("repository", "`touch pwned`"),
+        ("repository", "a; touch pwned"),
+        ("repository", "--help"),
+        ("repository", "a" * 256),
+        ("repository", "a" * 4096),
+        ("digest", DIGEST.upper()),
+        ("digest", DIGEST[:-1]),
+        ("digest", f"{DIGEST}\n{DIGEST}"),
+        ("digest", "sha512:" + "a" * 64),
+        ("platform", "linux/amd64/x"),
+        ("platform", "windows/amd64"),
+        ("platform", "all"),
+        ("candidate", "0123"),
+        ("candidate", "g" * 32),
+        ("seconds", "0"),
+        ("seconds", "-1"),
+        ("seconds", "1h"),
+        ("seconds", "100000"),
+    ],
+)
+def test_the_check_refuses_what_is_not_in_its_pattern(agent, name, value):
+    done = agent.run("scan.yaml", "check", **{name: value})
+    assert done.returncode == 64
+    assert f"check: {name} is empty, or not" in done.stderr
+    assert list(agent.workspace.iterdir()) == []
+
+
+def test_a_test_without_its_script_is_refused(agent):
+    done = agent.run("test.yaml", "check")
+    assert done.returncode == 64
+    assert "no test.sh" in done.stderr
+
+
+def test_the_scan_says_nothing_of_its_own_when_it_succeeds(agent):
+    agent.stub(
+        "trivy",
+        "echo breakwater-report sha256:forged; echo breakwater-report x >&2; : > report.json",
+    )
+    done = agent.run("scan.yaml", "scan")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    called = agent.called("trivy")
+    assert called[0] == "image"
+    assert called[called.index("--db-repository") + 1] == "localhost:5001/base/tools/trivy-db:2"
+    assert (
+        called[called.index("--java-db-repository") + 1]
+        == "localhost:5001/base/tools/trivy-java-db:1"
+    )
+    assert called[called.index("--timeout") + 1] == "60s"
+    assert called[-1] == f"localhost:5000/library/node@{DIGEST}"
+
+
+def test_a_failed_scan_shows_trivy_s_words_as_trivy_s(agent):
+    agent.stub("trivy", "printf 'FATAL\\rbreakwater-report x\\nbreakwater-report y\\n' >&2; exit 1")
+    done = agent.run("scan.yaml", "scan")
+    assert done.returncode == 1
+    assert done.stderr == "trivy: FATALbreakwater-report x\ntrivy: breakwater-report y\n"
+
+
+def test_the_report_is_attached_to_the_digest_with_its_candidate(agent):
+    agent.stub("oras", ":")
+    done = agent.run("scan.yaml", "attach")
+    assert (done.returncode, done.stderr) == (0, "")
+    called = agent.called("oras")
+    assert called[:3] == [
+        "attach",
+        "--artifact-type",
+        "application/vnd.breakwater.report.trivy.v1+json",
+    ]
+    assert f"io.breakwater.candidate={GOOD['candidate']}" in called
+    assert "io.breakwater.platform=linux/amd64" in called
+    assert called[-2:] == [f"localhost:5000/library/node@{DIGEST}", "report.json:application/json"]
+
+
+def test_the_last_step_names_the_manifest_that_was_pushed(agent):
+    (agent.workspace / "manifest.json").write_bytes(b"{}")
+    done = agent.run("scan.yaml", "name")
+    expected = f"sha256:{hashlib.sha256(b'{}').hexdigest()}"
+    assert done.stdout == f"breakwater-report {expected} {DIGEST} linux/amd64\n"
+
+
+def test_no_report_no_name(agent):
+    done = agent.run("scan.yaml", "name")
+    assert done.returncode != 0
+    assert "breakwater-report" not in done.stdout
+
+
+def test_the_image_under_test_is_started_nested_and_every_line_of_it_marked(agent):
+    agent.stub("docker", "echo breakwater-report x; printf 'a\\rbreakwater-report y\\n' >&2; cat")
+    done = agent.run("test.yaml", "test")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "test: breakwater-report x",
+        "test: a",
+        "test: breakwater-report y",
+    ]
+    called = agent.called("docker")
+    assert called[:2] == ["run", "--rm"]
+    assert called[-2:] == [f"localhost:5000/library/node@{DIGEST}", "/t/test.sh"]
+    assert called[called.index("--volume") + 1] == "volume:/t:ro"
+
+
+def test_the_image_under_test_cannot_write_the_status(agent):
+    agent.stub("docker", "(echo 0 >&4) 2>/dev/null; (echo 0 >&3) 2>/dev/null; exit 7")
+    done = agent.run("test.yaml", "test")
+    assert done.returncode == 1
+    assert done.stderr == "the test failed with exit status 7\n"
+
+
+def test_a_test_that_does_not_end_is_stopped(agent):
+    agent.stub("docker", "exec sleep 15")
+    done = agent.run("test.yaml", "test", seconds="1")
+    assert done.returncode == 1
+    assert "stopped after 1 s" in done.stderr
+
+
+def test_the_image_is_pulled_before_the_clock_runs(agent):
+    agent.stub("docker", "echo layers")
+    done = agent.run("test.yaml", "pull")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert agent.called("docker") == ["pull", f"localhost:5000/library/node@{DIGEST}"]
