@@ -1,0 +1,1 @@
+"""Every decision, one file each: pure functions over frozen dataclasses."""

@@ -1,0 +1,100 @@
+"""Everything known about one candidate when it is looked at: the input of every decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from shared.catalog import Image
+from shared.oci.digest import Digest
+from shared.oci.platform import Platform
+from shared.reports.findings import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """While a digest was what an upstream tag pointed at, by our own watching; None: it still is."""
+
+    digest: Digest
+    start: datetime
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A watched tag and the digests upstream gave it, oldest first."""
+
+    tag: str
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def current(self) -> Digest | None:
+        """Upstream's digest of the tag now, if it has been seen."""
+        return self.spans[-1].digest if self.spans and self.spans[-1].end is None else None
+
+    def span(self, digest: Digest) -> Span | None:
+        """Return the last time the digest was upstream's."""
+        return next((span for span in reversed(self.spans) if span.digest == digest), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What staging holds of the candidate; `first_seen` is ACR's own clock."""
+
+    media_type: str
+    first_seen: datetime
+    platforms: Mapping[Platform, Digest] = field(default_factory=dict)
+
+
+class Progress(Enum):
+    """How far a run is."""
+
+    NONE = "none"
+    UNDERWAY = "underway"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The newest scan of one platform; a report only if it is the one its own run's log names."""
+
+    platform: Platform
+    digest: Digest
+    progress: Progress = Progress.NONE
+    attempt: int = 0
+    run_id: str = ""
+    report: Report | None = None
+    report_digest: Digest | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The newest test of one platform; `passed` is None until its run gave a verdict."""
+
+    platform: Platform
+    digest: Digest
+    progress: Progress = Progress.NONE
+    attempt: int = 0
+    run_id: str = ""
+    passed: bool | None = None
+    result_digest: Digest | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One candidate and its surroundings.
+
+    `base` is what each watched tag points at in the base registry; `decided` tells whether the
+    base registry holds a decision about this very digest.
+    """
+
+    image: Image
+    digest: Digest
+    watched: tuple[Watched, ...]
+    staged: Staged | None = None
+    scans: tuple[Scan, ...] = ()
+    test: Tested | None = None
+    base: Mapping[str, Digest | None] = field(default_factory=dict)
+    decided: bool = False

@@ -1,0 +1,56 @@
+"""Where a digest stands with upstream: what its tag points at now, once did, or had withdrawn."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from shared.oci.digest import Digest
+from shared.policy.facts import Watched
+
+
+class Standing(Enum):
+    """May this digest be promoted under this tag, as far as upstream is concerned?"""
+
+    CURRENT = "current"  # upstream's digest now
+    HELD = "held"  # base already has it; it stays whatever upstream does
+    DWELLED = "dwelled"  # was upstream's long enough, and is newer than what base holds
+    SUPERSEDED = "superseded"  # base holds something newer
+    WITHDRAWN = "withdrawn"  # upstream replaced it too soon
+    UNKNOWN = "unknown"  # never seen as upstream's digest of this tag
+
+
+@dataclass(frozen=True, slots=True)
+class TagStanding:
+    """A standing, for one tag, with the sentence that explains it."""
+
+    tag: str
+    standing: Standing
+    reason: str
+
+    @property
+    def eligible(self) -> bool:
+        """Whether the digest may carry the tag."""
+        return self.standing in (Standing.CURRENT, Standing.HELD, Standing.DWELLED)
+
+
+def standing(
+    watched: Watched, digest: Digest, base: Digest | None, dwell: timedelta, now: datetime
+) -> TagStanding:
+    """Judge one tag. A digest upstream replaced within `dwell` was withdrawn for a reason (design §4)."""
+    tag = watched.tag
+    if watched.current == digest:
+        return TagStanding(tag, Standing.CURRENT, f"upstream's {tag} is this digest")
+    span = watched.span(digest)
+    newer = watched.span(base) if base is not None and base != digest else None
+    if base == digest:
+        return TagStanding(tag, Standing.HELD, f"base's {tag} is this digest")
+    if span is None:
+        reason = f"this digest was never seen as upstream's {tag}"
+        return TagStanding(tag, Standing.UNKNOWN, reason)
+    if newer is not None and newer.start > span.start:
+        return TagStanding(tag, Standing.SUPERSEDED, f"base's {tag} holds a newer digest")
+    lasted = (span.end or now) - span.start
+    if lasted < dwell:
+        reason = f"upstream withdrew it: it was {tag} for {lasted}, less than the dwell of {dwell}"
+        return TagStanding(tag, Standing.WITHDRAWN, reason)
+    return TagStanding(tag, Standing.DWELLED, f"it was upstream's {tag} for {lasted}")

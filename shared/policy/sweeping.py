@@ -1,0 +1,29 @@
+"""Which candidates a sweep looks at again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.policy.candidate import State
+
+_SETTLED = frozenset({State.SUPERSEDED.value, State.REJECTED.value})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger and the tag pages say; `state` is "" for what no event ever mentioned."""
+
+    state: str
+    since: datetime | None
+    current: bool
+
+
+def worth_a_look(known: Known, now: datetime, forgiven: timedelta) -> bool:
+    """Tell whether to look: at what is undecided, at what is current (drift), not at what is settled.
+
+    What failed gets new attempts after `forgiven`.
+    """
+    if known.state == State.FAILED.value:
+        return known.since is None or now >= known.since + forgiven
+    if known.state == State.PROMOTED.value:
+        return known.current
+    return known.state not in _SETTLED
