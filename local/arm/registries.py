@@ -1,0 +1,157 @@
+"""Registries as ARM resources, and the few lists `az` reads before it does anything."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from local.acr.registry import Registry
+from local.arm.errors import ArmError
+from local.arm.routes import GROUP, SUBSCRIPTION, Call
+from local.directory import TENANT, Directory
+
+TYPE = "Microsoft.ContainerRegistry/registries"
+_PART = re.compile(r"\s*(resourceType|name|resourceGroup)\s+eq\s+'([^']*)'\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Registries:
+    """Every registry that has an ARM resource."""
+
+    registries: Mapping[str, Registry]
+    directory: Directory
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def find(self, name: str) -> Registry | None:
+        """Return the registry of this ARM name, whatever its case."""
+        for registry in self.registries.values():
+            if registry.name.lower() == name.lower():
+                return registry
+        return None
+
+    def by_login_server(self, host: str) -> Registry | None:
+        """Return the registry with this login server."""
+        for registry in self.registries.values():
+            if registry.login_server == host:
+                return registry
+        return None
+
+    async def subscriptions(self, _call: Call) -> web.Response:
+        """List the one subscription."""
+        return web.json_response(
+            {"value": [_subscription()], "count": {"type": "Total", "value": 1}}
+        )
+
+    async def subscription(self, _call: Call) -> web.Response:
+        """Return the one subscription."""
+        return web.json_response(_subscription())
+
+    async def resources(self, call: Call) -> web.Response:
+        """List resources; `az` asks for the registries, to learn their resource groups."""
+        wanted = _conditions(call.request.query.get("$filter", ""))
+        short = (
+            {key: body[key] for key in ("id", "name", "type", "location", "sku", "tags")}
+            for body in map(self._body, self._visible(call))
+        )
+        facts = ({"resourcetype": each["type"], "resourcegroup": GROUP, **each} for each in short)
+        value = [
+            {
+                key: found
+                for key, found in each.items()
+                if key not in ("resourcetype", "resourcegroup")
+            }
+            for each in facts
+            if all(str(each[key]).lower() == text for key, text in wanted)
+        ]
+        return web.json_response({"value": value})
+
+    async def get(self, call: Call) -> web.Response:
+        """Return one registry."""
+        return web.json_response(self._body(call.registry))
+
+    async def list(self, call: Call) -> web.Response:
+        """List the registries the caller may read."""
+        return web.json_response({"value": [self._body(each) for each in self._visible(call)]})
+
+    def _visible(self, call: Call) -> Iterable[Registry]:
+        return (
+            registry
+            for registry in self.registries.values()
+            if "read" in self.directory.actions(call.principal, registry.name)
+        )
+
+    def _body(self, registry: Registry) -> dict[str, Any]:
+        """Return the resource with every property of the recorded one (reference/acr.md §8.1)."""
+        moment = self.created.isoformat()
+        return {
+            "id": registry.resource_id,
+            "name": registry.name,
+            "type": TYPE,
+            "location": registry.location,
+            "tags": {},
+            "sku": {"name": "Standard", "tier": "Standard"},
+            "systemData": {"createdAt": moment, "lastModifiedAt": moment},
+            "properties": _properties(registry, moment),
+        }
+
+
+def _properties(registry: Registry, moment: str) -> dict[str, Any]:
+    off = {"status": "disabled"}
+    return {
+        "loginServer": registry.login_server,
+        "creationDate": moment,
+        "provisioningState": "Succeeded",
+        "adminUserEnabled": False,
+        "policies": {
+            "quarantinePolicy": off,
+            "trustPolicy": {"type": "Notary", **off},
+            "retentionPolicy": {"days": 7, "lastUpdatedTime": moment, **off},
+            "exportPolicy": {"status": "enabled"},
+            "azureADAuthenticationAsArmPolicy": {"status": "enabled"},
+            "softDeletePolicy": {"retentionDays": 7, "lastUpdatedTime": moment, **off},
+        },
+        "encryption": off,
+        "dataEndpointEnabled": False,
+        "dataEndpointHostNames": [],
+        "privateEndpointConnections": [],
+        "publicNetworkAccess": "Enabled",
+        "networkRuleBypassOptions": "AzureServices",
+        "networkRuleBypassAllowedForTasks": False,
+        "zoneRedundancy": "Disabled",
+        "anonymousPullEnabled": False,
+        "metadataSearch": "Disabled",
+        "roleAssignmentMode": "LegacyRegistryPermissions",
+        "autoGeneratedDomainNameLabelScope": "Unsecure",
+    }
+
+
+def _subscription() -> dict[str, Any]:
+    return {
+        "id": f"/subscriptions/{SUBSCRIPTION}",
+        "subscriptionId": SUBSCRIPTION,
+        "tenantId": TENANT,
+        "displayName": "Breakwater local",
+        "state": "Enabled",
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01",
+            "spendingLimit": "Off",
+        },
+    }
+
+
+def _conditions(text: str) -> list[tuple[str, str]]:
+    if not text.strip():
+        return []
+    conditions = []
+    for part in re.split(r"\s+and\s+", text.strip(), flags=re.IGNORECASE):
+        found = _PART.fullmatch(part)
+        if found is None:
+            message = f"$filter: expected resourceType, name or resourceGroup eq '…', found {part[:100]!r}"
+            raise ArmError(400, "InvalidFilterInQueryString", message)
+        conditions.append((found.group(1).lower(), found.group(2).lower()))
+    return conditions

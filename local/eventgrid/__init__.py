@@ -1,0 +1,1 @@
+"""The local Event Grid: topics, subscriptions, filters, deliveries, retries, dead letters."""

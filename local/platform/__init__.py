@@ -1,0 +1,1 @@
+"""What Azure gives every service for free: certificates, identities, storage, processes."""

@@ -1,0 +1,48 @@
+"""What `python -m local up` tells whoever started it."""
+
+from typing import TYPE_CHECKING
+
+from local.platform.principals import APPS, BASE, STAGING, USER
+
+if TYPE_CHECKING:
+    from local.azure import LocalAzure
+
+
+def greeting(azure: "LocalAzure", *, functions: bool) -> str:
+    """Return every address, how to log in, and the settings for `func start`."""
+    staging = azure.registries[STAGING].login_server
+    certificates = azure.authority.directory
+    urls = "\n".join(f"  {name:<16}{url}" for name, url in azure.urls.items())
+    return f"""\
+The local Azure is up.
+
+{urls}
+  engine          {azure.engine_report}
+  certificates    {azure.authority.certificate} (alone), {azure.authority.bundle} (with the system's)
+
+Log in to {STAGING}, {BASE} or {APPS} (the upstream needs no login):
+  docker login {staging} -u {USER} -p {azure.password}
+  skopeo login --cert-dir {certificates} -u {USER} -p {azure.password} {staging}
+  skopeo list-tags --cert-dir {certificates} docker://{azure.login_servers["upstream"]}/library/node
+
+{_functions(azure, ours=functions)}
+
+Logs: {azure.work}/functions.log, {azure.work}/azurite/azurite.log
+Faults: curl -H 'Content-Type: application/json' -d '{{"operation": "arm.importImage", "kind": "fail"}}' \
+{azure.urls["control"].replace("state", "faults")}
+State: python -m local status; stop: Ctrl-C, or python -m local down."""
+
+
+def _functions(azure: "LocalAzure", *, ours: bool) -> str:
+    path = azure.work / "local.settings.json"
+    if ours:
+        return f"""\
+Breakwater runs in the local functions host, and watches {azure.urls["upstream"]} every five minutes; to watch now:
+  curl -X POST -H 'Content-Type: application/json' -H 'x-functions-key: {azure.master_key}' -d '{{}}' \
+    {azure.urls["functions"]}/admin/functions/watch_upstreams
+Its settings are in {path}; its HTTP functions take the key {azure.function_key}.
+For Core Tools in its place: python -m local up --no-functions."""
+    return f"""\
+Settings for Core Tools are written to {path}:
+  cp {path} local.settings.json && func start --port {azure.port.functions}
+Event Grid subscribes the functions as soon as they answer there."""

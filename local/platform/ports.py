@@ -1,0 +1,76 @@
+"""Ports: which fixed ones the local Azure listens on, free ones for tests, and who has taken one."""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from shared.errors import Misconfigured
+
+
+class PortTaken(Misconfigured):
+    """A fixed port is in use by another process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Every port of the local Azure, by what answers there."""
+
+    upstream: int = 5000
+    staging: int = 5001
+    base: int = 5002
+    apps: int = 5003
+    arm: int = 5010
+    identity: int = 5011
+    topic: int = 5012
+    blobs: int = 10000
+    queues: int = 10001
+    tables: int = 10002
+    functions: int = 7071
+
+    @classmethod
+    def starting_at(cls, first: int) -> Self:
+        """Return ports in the usual order with the upstream registry at `first`; storage and functions follow."""
+        return cls(
+            *(first + n for n in range(4)),
+            *(first + n for n in range(10, 13)),
+            *(first + n for n in range(20, 24)),
+        )
+
+    @classmethod
+    def free(cls) -> Self:
+        """Return ports that are free now."""
+        return cls(*free(len(cls.__slots__)))
+
+    def check(self) -> None:
+        """Raise PortTaken for the first port that something listens on."""
+        for name, port in asdict(self).items():
+            if taken(port):
+                message = (
+                    f"port {port} ({name}) is taken by another process; "
+                    "stop it, or choose other ports: python -m local up --ports-from 20000"
+                )
+                raise PortTaken(message)
+
+
+def free(count: int) -> Sequence[int]:
+    """Return that many free TCP ports of this machine, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def taken(port: int) -> bool:
+    """Say whether something listens on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False

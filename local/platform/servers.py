@@ -1,0 +1,19 @@
+"""The web servers of the local Azure's one process: started on their ports, stopped together."""
+
+import ssl
+
+from aiohttp import web
+
+
+async def serve(
+    app: web.Application, port: int, tls: ssl.SSLContext | None = None
+) -> web.AppRunner:
+    """Serve the app on 127.0.0.1, with TLS if asked; the runner's `cleanup()` stops it."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls).start()
+    except BaseException:
+        await runner.cleanup()
+        raise
+    return runner
