@@ -1,0 +1,132 @@
+"""Every trigger and binding of Breakwater, and nothing else."""
+
+import logging
+
+import azure.functions as func
+
+# The SDKs tell of every request at INFO; the host would keep it all as the user's own log.
+logging.getLogger("azure").setLevel(logging.WARNING)
+
+# Handlers are imported by the function that runs: the host indexes this file at every cold start.
+
+app = func.FunctionApp()
+
+STORAGE = "AzureWebJobsStorage"
+
+
+@app.timer_trigger(arg_name="timer", schedule="%WATCH_SCHEDULE%", run_on_startup=False)
+def watch_upstreams(timer: func.TimerRequest) -> None:
+    """Resolve every watched tag and enqueue imports of what changed."""
+    from handlers import watch_upstreams as handler
+    from shared.services import services
+
+    handler.handle(services())
+
+
+@app.route(route="upstream-pushed", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+def upstream_pushed(req: func.HttpRequest) -> func.HttpResponse:
+    """Watch the images that a registry's push webhook names, now."""
+    from handlers import upstream_pushed as handler
+    from shared.services import services
+
+    status, text = handler.handle(services(), req.get_body())
+    return func.HttpResponse(text, status_code=status)
+
+
+@app.queue_trigger(arg_name="msg", queue_name="imports", connection=STORAGE)
+def import_image(msg: func.QueueMessage) -> None:
+    """Import a digest into staging."""
+    from handlers import import_image as handler
+    from shared.services import services
+
+    handler.handle(services(), msg.get_body().decode())
+
+
+@app.event_grid_trigger(arg_name="event")
+def on_staging_push(event: func.EventGridEvent) -> None:
+    """Look at the candidate something was pushed for."""
+    from handlers import on_staging_push as handler
+    from shared.services import services
+
+    handler.handle(services(), event.get_json())
+
+
+@app.queue_trigger(arg_name="msg", queue_name="candidates", connection=STORAGE)
+def advance_candidate(msg: func.QueueMessage) -> None:
+    """Look at a candidate: gather, decide, apply."""
+    from handlers import advance_candidate as handler
+    from shared.services import services
+
+    handler.handle(services(), msg.get_body().decode())
+
+
+@app.event_grid_trigger(arg_name="event")
+def on_base_push(event: func.EventGridEvent) -> None:
+    """Ask for the rebuilds a moved stable tag calls for."""
+    from handlers import on_base_push as handler
+    from shared.services import services
+
+    handler.handle(services(), event.get_json())
+
+
+@app.queue_trigger(arg_name="msg", queue_name="rebuilds", connection=STORAGE)
+def rebuild_app(msg: func.QueueMessage) -> None:
+    """Bring an app's rebuild a step on."""
+    from handlers import rebuild_app as handler
+    from shared.services import services
+
+    handler.handle(services(), msg.get_body().decode())
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False)
+def due(timer: func.TimerRequest) -> None:
+    """Turn due times that have come into messages."""
+    from handlers import due as handler
+    from shared.services import services
+
+    handler.handle(services())
+
+
+@app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%", run_on_startup=False)
+def sweep(timer: func.TimerRequest) -> None:
+    """Look again at what no event mentioned."""
+    from handlers import sweep as handler
+    from shared.services import services
+
+    handler.handle(services())
+
+
+@app.queue_trigger(arg_name="msg", queue_name="imports-poison", connection=STORAGE)
+def imports_poison(msg: func.QueueMessage) -> None:
+    """Record an import that was given up."""
+    from handlers import poisoned as handler
+    from shared.services import services
+
+    handler.handle(services(), "imports", msg.get_body().decode(errors="replace"))
+
+
+@app.queue_trigger(arg_name="msg", queue_name="candidates-poison", connection=STORAGE)
+def candidates_poison(msg: func.QueueMessage) -> None:
+    """Record a look that was given up."""
+    from handlers import poisoned as handler
+    from shared.services import services
+
+    handler.handle(services(), "candidates", msg.get_body().decode(errors="replace"))
+
+
+@app.queue_trigger(arg_name="msg", queue_name="rebuilds-poison", connection=STORAGE)
+def rebuilds_poison(msg: func.QueueMessage) -> None:
+    """Record a rebuild that was given up."""
+    from handlers import poisoned as handler
+    from shared.services import services
+
+    handler.handle(services(), "rebuilds", msg.get_body().decode(errors="replace"))
+
+
+@app.route(route="status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+def api_status(req: func.HttpRequest) -> func.HttpResponse:
+    """Show every candidate and why it is where it is, as JSON."""
+    from handlers import api_status as handler
+    from shared.services import services
+
+    return func.HttpResponse(handler.handle(services()), mimetype="application/json")

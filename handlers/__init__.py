@@ -1,0 +1,1 @@
+"""What Breakwater does when something happens: one module a reaction."""

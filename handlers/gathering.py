@@ -1,0 +1,152 @@
+"""Gathering the facts about a candidate from registries and ledger."""
+
+import json
+from datetime import datetime
+
+from handlers import runs
+from handlers.recording import Subject
+from shared.catalog import Catalog, Image, ScanMode
+from shared.oci import media_types
+from shared.oci.digest import Digest
+from shared.oci.manifest import Manifest
+from shared.oci.platform import InvalidPlatform, Platform
+from shared.oci.reference import Repository
+from shared.policy.candidate import platform_to_test
+from shared.policy.facts import Facts, Scan, Span, Staged, Tested, Watched
+from shared.ports import Row
+from shared.services import Services
+
+_LARGEST_CONFIG = 4 * 1024 * 1024  # bytes
+
+
+def facts(services: Services, catalog: Catalog, image: Image, subject: Subject) -> Facts:
+    """Return everything known about the candidate now."""
+    repository = catalog.staging.repository(image.name)
+    staged = _staged(services, repository, subject.digest)
+    rows = services.ledger.rows(subject.id)
+    base = catalog.base.repository(image.name)
+    held = {tag: _digest_of(services, base, tag) for tag in image.tags}
+    return Facts(
+        image=image,
+        digest=subject.digest,
+        watched=watched(services, image),
+        staged=staged,
+        scans=_scans(services, image, subject, repository, staged, rows),
+        test=_test(services, image, subject, repository, staged, rows),
+        base=held,
+        decided=subject.digest in held.values()
+        and decision(services, base, subject.digest) is not None,
+    )
+
+
+def watched(services: Services, image: Image) -> tuple[Watched, ...]:
+    """Return the image's watched tags with what upstream gave them so far."""
+    rows = {row.key: row for row in services.ledger.rows(watch_subject(image))}
+    return tuple(Watched(tag, _spans(rows.get(tag))) for tag in image.tags)
+
+
+def watch_subject(image: Image) -> str:
+    """Return the ledger's subject for an image's watched tags."""
+    return f"watch:{image.name}"
+
+
+def watch_row(image: Image, record: Watched) -> Row:
+    """Return the ledger's row for one watched tag."""
+    spans = [
+        [str(span.digest), span.start.isoformat(), span.end.isoformat() if span.end else ""]
+        for span in record.spans
+    ]
+    return Row(watch_subject(image), record.tag, {"spans": json.dumps(spans)})
+
+
+def decision(services: Services, base: Repository, digest: Digest) -> Digest | None:
+    """Return the decision attached to the digest in base; only Breakwater writes there."""
+    return next(
+        (
+            each.digest
+            for each in services.data_plane.referrers(base, digest)
+            if each.artifact_type == media_types.DECISION_ARTIFACT
+        ),
+        None,
+    )
+
+
+def _spans(row: Row | None) -> tuple[Span, ...]:
+    if row is None:
+        return ()
+    return tuple(
+        Span(
+            Digest(digest),
+            datetime.fromisoformat(start),
+            datetime.fromisoformat(end) if end else None,
+        )
+        for digest, start, end in json.loads(str(row.values["spans"]))
+    )
+
+
+def _staged(services: Services, repository: Repository, digest: Digest) -> Staged | None:
+    entry = services.data_plane.manifest_entry(repository, digest)
+    manifest = services.data_plane.manifest(repository, digest) if entry else None
+    if entry is None or manifest is None:
+        return None
+    if manifest.is_index:
+        platforms = {each: at.digest for each, at in manifest.platforms().items()}
+    else:
+        single = _single_platform(services, repository, manifest)
+        platforms = {single: digest} if single else {}
+    return Staged(manifest.media_type, entry.first_seen, platforms)
+
+
+def _single_platform(
+    services: Services, repository: Repository, manifest: Manifest
+) -> Platform | None:
+    """Return the platform an image without an index names in its configuration."""
+    if manifest.config is None or manifest.config.size > _LARGEST_CONFIG:
+        return None
+    try:
+        body = json.loads(
+            services.data_plane.blob(repository, manifest.config.digest, _LARGEST_CONFIG)
+        )
+        parts = (body["os"], body["architecture"], body.get("variant", ""))
+        return Platform.parse("/".join(part for part in parts if part))
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidPlatform):
+        return None  # an artifact, or a configuration nobody can place: it lacks every platform
+
+
+def _digest_of(services: Services, repository: Repository, tag: str) -> Digest | None:
+    entry = services.data_plane.head(repository, tag)
+    return entry.digest if entry else None
+
+
+def _scans(
+    services: Services,
+    image: Image,
+    subject: Subject,
+    repository: Repository,
+    staged: Staged | None,
+    rows: tuple[Row, ...],
+) -> tuple[Scan, ...]:
+    if staged is None or image.gate.scan is ScanMode.NONE:
+        return ()
+    return tuple(
+        runs.scan(
+            services, runs.Target(subject, repository, platform, staged.platforms[platform]), rows
+        )
+        for platform in image.platforms
+        if platform in staged.platforms
+    )
+
+
+def _test(
+    services: Services,
+    image: Image,
+    subject: Subject,
+    repository: Repository,
+    staged: Staged | None,
+    rows: tuple[Row, ...],
+) -> Tested | None:
+    platform = platform_to_test(image.platforms)
+    if staged is None or image.test is None or platform is None or platform not in staged.platforms:
+        return None
+    target = runs.Target(subject, repository, platform, staged.platforms[platform])
+    return runs.test(services, target, rows)

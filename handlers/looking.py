@@ -1,0 +1,218 @@
+"""Looking at a candidate: gather, decide, apply, until something has to be waited for."""
+
+import random
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from handlers import catalogs, gathering, promoting, runs
+from handlers.claims import claim
+from handlers.recording import Subject, record
+from shared.catalog import Catalog, Image
+from shared.messages import (
+    CANDIDATES,
+    IMPORTS,
+    ImportMessage,
+    LookMessage,
+    encode,
+)
+from shared.oci.digest import Digest
+from shared.policy.candidate import (
+    Decision,
+    Hold,
+    Import,
+    Promote,
+    Rest,
+    StartScan,
+    StartTest,
+    State,
+    Wait,
+    decide,
+)
+from shared.policy.facts import Facts
+from shared.ports import Row
+from shared.services import Services
+
+_LONGEST = timedelta(seconds=15)  # no function waits longer than 20 s (design §2.6)
+_MOST_STEPS = 30
+_LONGEST_DELAY = timedelta(minutes=15)  # longer waits are a due time in the ledger
+_AGAIN = "again"  # the ledger row that says whose turn the next look is
+_UNDERWAY = "something was under way"
+_BUSY = 3.0  # seconds until a candidate is looked at again that someone else is looking at
+
+
+@dataclass(frozen=True, slots=True)
+class _After:
+    """What follows a step: look on at once, look again after a delay, or rest."""
+
+    again: bool = False
+    delay: timedelta | None = None
+
+
+_ON = _After(again=True)
+_REST = _After()
+
+
+def look(services: Services, message: LookMessage) -> None:
+    """Look at one candidate. Whoever is told twice, late or out of order does no harm."""
+    catalog = catalogs.current(services)
+    image = catalog.image(message.image)
+    if image is None:
+        return  # the catalog has dropped it; what is in the registries stays as it is
+    subject = Subject(image.name, Digest(message.digest), message.trace)
+    with claim(services, f"look:{subject.id}") as claimed:
+        after = _steps(services, catalog, image, subject) if claimed else _busy()
+    if after.delay is not None:
+        _ask_again(services, message, subject, after.delay)
+    else:
+        services.ledger.delete(subject.id, _AGAIN)
+
+
+def ask(services: Services, subject: Subject, why: str) -> None:
+    """Ask for a look at the candidate, now."""
+    message = LookMessage(subject.image, str(subject.digest), subject.trace, why)
+    services.queues.send(CANDIDATES, encode(message))
+
+
+def _ask_again(
+    services: Services, message: LookMessage, subject: Subject, delay: timedelta
+) -> None:
+    """Ask for the next look, unless one is on its way already.
+
+    A candidate that waits has one chain of looks: each message carries a turn, and the ledger says
+    whose turn it is. Only that message goes on, so a doubled event starts no second chain; the
+    turn before it may too, because its worker may have died before it sent the next. A chain
+    that is overdue is anyone's.
+    """
+    row = next((each for each in services.ledger.rows(subject.id) if each.key == _AGAIN), None)
+    now = services.clock.now()
+    if row is not None and message.turn not in (row.values["turn"], row.values["before"]):
+        overdue = datetime.fromisoformat(str(row.values["at"])) + timedelta(
+            seconds=services.settings.claim_seconds
+        )
+        if now < overdue:
+            return
+    turn = secrets.token_hex(8)
+    values = {"turn": turn, "before": message.turn, "at": (now + delay).isoformat()}
+    services.ledger.upsert(Row(subject.id, _AGAIN, values))
+    again = LookMessage(subject.image, str(subject.digest), subject.trace, _UNDERWAY, turn)
+    services.queues.send(CANDIDATES, encode(again), delay=delay)
+
+
+def _steps(services: Services, catalog: Catalog, image: Image, subject: Subject) -> _After:
+    started = services.clock.now()
+    for _ in range(_MOST_STEPS):
+        facts = gathering.facts(services, catalog, image, subject)
+        decision = decide(facts, services.clock.now())
+        after = _apply(services, catalog, facts, subject, decision)
+        if not after.again:
+            return after
+        if services.clock.now() - started > _LONGEST:
+            break
+    return _After(delay=timedelta(seconds=1))
+
+
+def _apply(
+    services: Services, catalog: Catalog, facts: Facts, subject: Subject, decision: Decision
+) -> _After:
+    match decision.action:
+        case Promote(tags):
+            return _promote(services, catalog, facts, subject, decision, tags)
+        case StartScan() | StartTest():
+            return _start(services, catalog, facts, subject, decision)
+        case Hold(until):
+            record(services, subject, decision.state, decision.reasons, due=_due(services, until))
+            return _soon(services, until)
+        case Import(tag):
+            message = ImportMessage(subject.image, tag, str(subject.digest), subject.trace)
+            services.queues.send(IMPORTS, encode(message))
+            record(services, subject, decision.state, decision.reasons)
+            return _REST
+        case Wait():
+            record(services, subject, decision.state, decision.reasons)
+            return _again(services)
+        case Rest():
+            record(services, subject, decision.state, decision.reasons)
+            return _REST
+
+
+def _start(
+    services: Services, catalog: Catalog, facts: Facts, subject: Subject, decision: Decision
+) -> _After:
+    record(services, subject, decision.state, decision.reasons)
+    repository = catalog.staging.repository(facts.image.name)
+    action = decision.action
+    if isinstance(action, StartScan):
+        target = runs.Target(subject, repository, action.platform, action.digest)
+        started = runs.start_scan(services, target, action.attempt)
+    elif isinstance(action, StartTest):
+        target = runs.Target(subject, repository, action.platform, action.digest)
+        started = runs.start_test(services, target, facts.image, action.attempt)
+    else:
+        started = False
+    return _ON if started else _again(services)
+
+
+def _promote(
+    services: Services,
+    catalog: Catalog,
+    facts: Facts,
+    subject: Subject,
+    decision: Decision,
+    tags: tuple[str, ...],
+) -> _After:
+    if decision.state is State.PROMOTING:
+        record(services, subject, State.PROMOTING, decision.reasons)
+    task = promoting.Promotion(catalog, facts.image, subject, facts, tags, decision.reasons)
+    match promoting.advance(services, task):
+        case promoting.Busy():
+            return _again(services)
+        case promoting.Judge(tag):
+            return _move(services, task, tag)
+        case promoting.Failed(reason):
+            record(services, subject, State.FAILED, (reason,))
+            return _REST
+        case promoting.Complete():
+            names = " and ".join(task.base.tagged(tag) for tag in tags)
+            record(services, subject, State.PROMOTED, (f"{names} is this digest",))
+            return _REST
+
+
+def _move(services: Services, task: promoting.Promotion, tag: str) -> _After:
+    """Move a stable tag: lease it, gather and decide once more inside the lease, then move."""
+    with claim(services, f"tag:{task.base}:{tag}") as leased:
+        if not leased:
+            return _again(services)
+        facts = gathering.facts(services, task.catalog, task.image, task.subject)
+        decision = decide(facts, services.clock.now())
+        if isinstance(decision.action, Promote) and tag in decision.action.tags:
+            again = promoting.Promotion(
+                task.catalog, task.image, task.subject, facts, task.tags, task.reasons
+            )
+            promoting.advance(services, again, may_move=tag)
+    return _ON
+
+
+def _due(services: Services, until: datetime | None) -> datetime | None:
+    if until is None or until - services.clock.now() <= _LONGEST_DELAY:
+        return None
+    return until
+
+
+def _soon(services: Services, until: datetime | None) -> _After:
+    if until is None or _due(services, until) is not None:
+        return _REST
+    return _After(delay=max(until - services.clock.now(), timedelta(seconds=1)))
+
+
+def _again(services: Services) -> _After:
+    return _After(delay=timedelta(seconds=_jitter(services.settings.look_again_seconds)))
+
+
+def _busy() -> _After:
+    """Return when to look again at what someone else is looking at."""
+    return _After(delay=timedelta(seconds=_jitter(_BUSY)))
+
+
+def _jitter(seconds: float) -> float:
+    return seconds * random.uniform(0.8, 1.2)  # noqa: S311  # spreads load, guards nothing

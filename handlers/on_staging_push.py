@@ -1,0 +1,38 @@
+"""Something was pushed to staging: an image, or a report about one; look at its candidate."""
+
+from handlers import catalogs, looking
+from handlers.traces import new_trace
+from shared.catalog import Catalog, Image
+from shared.events import Pushed, pushed
+from shared.messages import LookMessage
+from shared.oci.digest import Digest
+from shared.services import Services
+
+
+def handle(services: Services, data: object) -> None:
+    """Look at the candidate: what is missing is started, nothing is waited for (Event Grid: 30 s)."""
+    event = pushed(data)
+    if event is None:
+        return
+    catalog = catalogs.current(services)
+    image = catalog.image_in_staging(event.repository)
+    if image is None:
+        return
+    digest = event.digest if event.tag else _subject(services, catalog, image, event)
+    if digest is not None:
+        why = "something was pushed to staging"
+        looking.look(services, LookMessage(image.name, str(digest), new_trace(), why))
+
+
+def _subject(services: Services, catalog: Catalog, image: Image, event: Pushed) -> Digest | None:
+    """Return the candidate an untagged push belongs to, by what is being looked at now.
+
+    A report's annotation may say so, and it proves nothing: it only picks who is looked at.
+    """
+    repository = catalog.staging.repository(image.name)
+    manifest = services.data_plane.manifest(repository, event.digest)
+    named = manifest.annotations.get("io.breakwater.candidate", "") if manifest else ""
+    if not named:
+        return None  # a platform of an index, or somebody else's referrer
+    row = next((each for each in services.ledger.rows(named) if each.key == "state"), None)
+    return Digest(str(row.values["digest"])) if row else None

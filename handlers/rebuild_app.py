@@ -1,0 +1,145 @@
+"""An app is to be rebuilt on a new base image: wait for its own trigger, follow a run, or start one."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from handlers import catalogs
+from handlers.claims import claim
+from shared.errors import Transient
+from shared.messages import REBUILDS, RebuildMessage, decode, encode
+from shared.oci.digest import Digest
+from shared.oci.reference import Repository
+from shared.policy import rebuilds
+from shared.policy.rebuilds import Asked, Follow, GiveUp, RebuildStep, Start, UpToDate, WaitFor
+from shared.ports import Entry, Row
+from shared.services import Services
+
+_KEY = "rebuild"
+_BUSY = timedelta(seconds=3)
+
+
+def handle(services: Services, text: str) -> None:
+    """Bring one rebuild a step on; it has ended when the app is built on the digest."""
+    message = decode(text, RebuildMessage)
+    with claim(services, f"rebuild:{_subject(message)}") as claimed:
+        delay = _step(services, message) if claimed else _BUSY
+    if delay is not None:
+        services.queues.send(REBUILDS, encode(message), delay=delay)
+
+
+@dataclass(frozen=True, slots=True)
+class _App:
+    """One app that is to be built on one digest of one base image."""
+
+    message: RebuildMessage
+    image: str
+
+    @property
+    def subject(self) -> str:
+        """The ledger's subject for it."""
+        return _subject(self.message)
+
+
+def _step(services: Services, message: RebuildMessage) -> timedelta | None:
+    base, digest = Repository.parse(message.base), Digest(message.digest)
+    catalog = catalogs.current(services)
+    image = catalog.image_in_base(base.path) if base.registry == catalog.base.registry else None
+    if image is None or message.registry not in catalog.apps:
+        return None  # the catalog has dropped the image or the apps
+    held = services.data_plane.head(base, message.tag)
+    task = services.tasks.get(message.registry, message.task)
+    if task is None or held is None or held.digest != digest:
+        return None  # the task is gone, or the tag moved on: the later digest has its own message
+    app = _App(message, image.name)
+    row = next(iter(services.ledger.rows(app.subject)), None)
+    if row is None:
+        row = Row(app.subject, _KEY, {"at": services.clock.now().isoformat(), "attempt": 0})
+        services.ledger.insert(row)
+    step = rebuilds.decide(
+        task,
+        base,
+        message.tag,
+        digest,
+        runs=services.tasks.recent_runs(message.registry, message.task),
+        asked=_asked(services, row),
+        grace=timedelta(seconds=services.settings.rebuild_grace_seconds),
+        again=timedelta(seconds=services.settings.look_again_seconds),
+        now=services.clock.now(),
+    )
+    return _apply(services, app, row, step)
+
+
+def _apply(services: Services, app: _App, row: Row, step: RebuildStep) -> timedelta | None:
+    again = timedelta(seconds=services.settings.look_again_seconds)
+    run = str(row.values.get("run", ""))
+    match step:
+        case UpToDate():
+            if run:
+                _note(services, app, "rebuilt", f"by run {run}")
+            services.ledger.delete(app.subject, _KEY)
+            return None
+        case GiveUp(reason):
+            _note(services, app, "rebuild failed", reason)
+            services.ledger.delete(app.subject, _KEY)
+            return None
+        case WaitFor(delay):
+            return delay
+        case Follow(run_id):
+            services.ledger.upsert(replace(row, values={**row.values, "run": run_id}))
+            if run_id != run:
+                _note(services, app, "rebuild started", f"run {run_id}, by its own trigger")
+            return again
+        case Start(attempt):
+            _start(services, app, row, attempt)
+            return again
+
+
+def _start(services: Services, app: _App, row: Row, attempt: int) -> None:
+    now = services.clock.now().isoformat()
+    values = {**row.values, "attempt": attempt, "started": now, "run": ""}
+    services.ledger.upsert(replace(row, values=values))
+    try:
+        run = services.tasks.rebuild(app.message.registry, app.message.task)
+    except Transient:
+        raise  # started or not? the row says so until the claim has run out
+    except Exception:
+        services.ledger.upsert(replace(row, values={**values, "started": ""}))
+        raise
+    services.ledger.upsert(replace(row, values={**values, "run": run}))
+    _note(services, app, "rebuild started", f"run {run}")
+
+
+def _asked(services: Services, row: Row) -> Asked:
+    started = str(row.values.get("started", ""))
+    claimed = timedelta(seconds=services.settings.claim_seconds)
+    pending = bool(started) and services.clock.now() < datetime.fromisoformat(started) + claimed
+    return Asked(
+        at=datetime.fromisoformat(str(row.values["at"])),
+        attempt=int(row.values["attempt"]),
+        run_id=str(row.values.get("run", "")),
+        pending=pending,
+    )
+
+
+def _subject(message: RebuildMessage) -> str:
+    """Return the ledger's subject: one app, one base tag, one digest."""
+    text = f"{message.registry}/{message.task}<{message.base}:{message.tag}@{message.digest}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _note(services: Services, app: _App, event: str, what: str) -> None:
+    message = app.message
+    once = f"{app.subject}|{event}|{what}"
+    entry = Entry(
+        at=services.clock.now(),
+        image=app.image,
+        digest=message.digest,
+        event=event,
+        reasons=(f"{message.registry}/{message.task}: {what}",),
+        trace=message.trace,
+        id=hashlib.sha256(once.encode()).hexdigest()[:32],
+    )
+    services.journal.add(entry)
+    if event != "rebuild started":
+        services.announcements.publish(entry)

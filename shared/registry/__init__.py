@@ -1,0 +1,1 @@
+"""The wire to registries: challenges, tokens, the watcher and the ACR data plane."""

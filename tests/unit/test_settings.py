@@ -1,0 +1,114 @@
+"""The app's settings."""
+
+import pytest
+
+from shared.errors import Misconfigured
+from shared.settings import Settings
+
+ENOUGH = {
+    "AZURE_SUBSCRIPTION_ID": "00000000-0000-0000-0000-0000000000bb",
+    "AzureWebJobsStorage__queueServiceUri": "https://contoso.queue.core.windows.net/",
+    "AzureWebJobsStorage__tableServiceUri": "https://contoso.table.core.windows.net",
+    "AzureWebJobsStorage__blobServiceUri": "https://127.0.0.1:10000/devstoreaccount1",
+}
+
+
+def test_a_subscription_and_a_storage_account_are_enough():
+    settings = Settings.of(ENOUGH | {"PATH": "/bin"})
+    assert settings == Settings(
+        subscription="00000000-0000-0000-0000-0000000000bb",
+        queue_endpoint="https://contoso.queue.core.windows.net",
+        table_endpoint="https://contoso.table.core.windows.net",
+        blob_endpoint="https://127.0.0.1:10000/devstoreaccount1",
+        arm_endpoint="https://management.azure.com",
+        acr_audience="https://containerregistry.azure.net",
+        catalog_url="",
+        scan_task="breakwater-scan",
+        test_task="breakwater-test",
+        import_concurrency=8,
+        run_concurrency=10,
+        promotion_concurrency=4,
+        upstream_concurrency=4,
+        look_again_seconds=10,
+        rebuild_grace_seconds=120,
+        events_topic_endpoint="",
+    )
+
+
+def test_every_setting_can_be_set():
+    settings = Settings.of(
+        ENOUGH
+        | {
+            "ARM_ENDPOINT": "https://localhost:5010/",
+            "ACR_AUDIENCE": "https://containerregistry.azure.cn",
+            "CATALOG_URL": "file:///etc/catalog.yaml",
+            "SCAN_TASK": "scan-1",
+            "TEST_TASK": "test-1",
+            "IMPORT_CONCURRENCY": " 1 ",
+            "RUN_CONCURRENCY": "2",
+            "PROMOTION_CONCURRENCY": "3",
+            "UPSTREAM_CONCURRENCY": "100",
+            "LOOK_AGAIN_SECONDS": "900",
+            "REBUILD_GRACE_SECONDS": "0",
+            "EVENTS_TOPIC_ENDPOINT": "https://topic.westeurope-1.eventgrid.azure.net/api/events",
+        }
+    )
+    assert settings.arm_endpoint == "https://localhost:5010"
+    assert settings.acr_audience == "https://containerregistry.azure.cn"
+    assert settings.catalog_url == "file:///etc/catalog.yaml"
+    assert (settings.scan_task, settings.test_task) == ("scan-1", "test-1")
+    assert (settings.import_concurrency, settings.run_concurrency) == (1, 2)
+    assert (settings.promotion_concurrency, settings.upstream_concurrency) == (3, 100)
+    assert (settings.look_again_seconds, settings.rebuild_grace_seconds) == (900, 0)
+    assert settings.events_topic_endpoint.endswith("/api/events")
+
+
+def test_an_empty_value_counts_as_absent():
+    assert Settings.of(ENOUGH | {"IMPORT_CONCURRENCY": ""}).import_concurrency == 8
+
+
+def test_a_catalog_urls_signature_stays_as_it_is():
+    url = "https://contoso.blob.core.windows.net/c/catalog.yaml?sig=a%2Fb/"
+    assert Settings.of(ENOUGH | {"CATALOG_URL": url}).catalog_url == url
+
+
+def test_all_faults_are_told_at_once():
+    with pytest.raises(Misconfigured) as told:
+        Settings.of(
+            {
+                "AZURE_SUBSCRIPTION_ID": "contoso",
+                "AzureWebJobsStorage__queueServiceUri": "http://contoso.queue.core.windows.net",
+                "IMPORT_CONCURRENCY": "0",
+            }
+        )
+    assert str(told.value).splitlines() == [
+        "setting AZURE_SUBSCRIPTION_ID: expected a subscription's id, found 'contoso'",
+        "setting AzureWebJobsStorage__queueServiceUri: expected a URL like https://…, "
+        "found 'http://contoso.queue.core.windows.net'",
+        "setting AzureWebJobsStorage__tableServiceUri: expected a URL like https://…, found nothing",
+        "setting AzureWebJobsStorage__blobServiceUri: expected a URL like https://…, found nothing",
+        "setting IMPORT_CONCURRENCY: expected a whole number from 1 to 100, found '0'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IMPORT_CONCURRENCY", "٣"),
+        ("IMPORT_CONCURRENCY", "-1"),
+        ("IMPORT_CONCURRENCY", "1e1"),
+        ("IMPORT_CONCURRENCY", "9" * 5000),
+        ("LOOK_AGAIN_SECONDS", "901"),
+        ("SCAN_TASK", "a scan"),
+        ("SCAN_TASK", "scan"),
+        ("ARM_ENDPOINT", "https://user@host"),
+        ("ARM_ENDPOINT", "https://host:port"),
+        ("ARM_ENDPOINT", "https://"),
+        ("CATALOG_URL", "http://host/catalog.yaml"),
+        ("CATALOG_URL", "file://host/catalog.yaml"),
+        ("CATALOG_URL", "catalog.yaml"),
+    ],
+)
+def test_a_wrong_value_is_named(name: str, value: str):
+    with pytest.raises(Misconfigured, match=f"setting {name}: expected .*, found"):
+        Settings.of(ENOUGH | {name: value})
