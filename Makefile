@@ -44,8 +44,8 @@ down: $(VENV)/.installed ## Stop a local Azure that runs elsewhere
 	@$(PY) -m local down
 
 .PHONY: plan
-plan: $(VENV)/.installed ## Show what a run would do to the registries, and do nothing
-	@$(PY) -m local plan
+plan: $(VENV)/.installed ## Show what a watch would do to the registries, and do nothing; ARGS=--json for JSON
+	@$(PY) -m local.plan $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.installed ## Measure what is claimed about speed

@@ -6,10 +6,11 @@ from datetime import datetime
 from handlers import runs
 from handlers.recording import Subject
 from shared.catalog import Catalog, Image, ScanMode
+from shared.errors import Permanent
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Manifest
-from shared.oci.platform import InvalidPlatform, Platform
+from shared.oci.platform import Platform
 from shared.oci.reference import Repository
 from shared.policy.candidate import platform_to_test
 from shared.policy.facts import Facts, Scan, Span, Staged, Tested, Watched
@@ -109,7 +110,7 @@ def _single_platform(
         )
         parts = (body["os"], body["architecture"], body.get("variant", ""))
         return Platform.parse("/".join(part for part in parts if part))
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidPlatform):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Permanent):
         return None  # an artifact, or a configuration nobody can place: it lacks every platform
 
 

@@ -80,20 +80,23 @@ def _arrived(
         entry = services.data_plane.tag(target, tag)
         if entry is None or entry.digest != subject.digest:
             services.data_plane.put_manifest(target, tag, manifest)
+    since = services.data_plane.manifest_entry(target, subject.digest)
+    arrival = since.first_seen.isoformat() if since else ""
     note(
         services,
         subject,
         "imported",
         (f"{target.at(subject.digest)} as {message.tag} and {unique}",),
-        once=f"imported|{subject.id}|{message.tag}|{message.trace}",
+        once=f"imported|{subject.id}|{message.tag}|{arrival}",
     )
+    # Asked before upstream is: a registry that cannot list referrers must not stop the candidate.
+    looking.ask(services, subject, "it was imported")
     parts = (subject.digest, *(each.digest for each in manifest.manifests))
     for digest in _upstream_referrers(services, image, parts):
         more = ImportMessage(
             image.name, message.tag, str(digest), message.trace, str(subject.digest)
         )
         services.queues.send(IMPORTS, encode(more))
-    looking.ask(services, subject, "it was imported")
 
 
 def _upstream_referrers(

@@ -87,6 +87,14 @@ def pending(rows: Iterable[Row], key: str) -> Row | None:
     return next((each for each in rows if each.key == key), None)
 
 
+def left_alone(row: Row, now: datetime) -> bool:
+    """Tell whether nobody need ask for this import now: it is under way, or given up for a while.
+
+    An import's own message carries it on; one that stands still for longer has lost its message.
+    """
+    return now < datetime.fromisoformat(str(row.values["at"])) + _FORGIVEN
+
+
 def _start(services: Services, copy: Copy, row: Row, attempt: int, now: datetime) -> Progress:
     limit = services.settings.import_concurrency
     if not services.slots.take("imports", copy.owner, limit=limit, until=now + _DEADLINE):

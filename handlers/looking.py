@@ -9,6 +9,7 @@ from handlers import catalogs, gathering, promoting, runs
 from handlers.claims import claim
 from handlers.recording import Subject, record
 from shared.catalog import Catalog, Image
+from shared.errors import Misconfigured, Permanent
 from shared.messages import (
     CANDIDATES,
     IMPORTS,
@@ -29,7 +30,7 @@ from shared.policy.candidate import (
     Wait,
     decide,
 )
-from shared.policy.facts import Facts
+from shared.policy.facts import Facts, Progress
 from shared.ports import Row
 from shared.services import Services
 
@@ -65,6 +66,7 @@ def look(services: Services, message: LookMessage) -> None:
     if after.delay is not None:
         _ask_again(services, message, subject, after.delay)
     else:
+        promoting.release(services, subject)
         services.ledger.delete(subject.id, _AGAIN)
 
 
@@ -105,11 +107,18 @@ def _steps(services: Services, catalog: Catalog, image: Image, subject: Subject)
         facts = gathering.facts(services, catalog, image, subject)
         decision = decide(facts, services.clock.now())
         after = _apply(services, catalog, facts, subject, decision)
+        if after == _REST and _is_running(facts):
+            return _again(services)  # nobody needs the run's result; its slot must come back
         if not after.again:
             return after
         if services.clock.now() - started > _LONGEST:
             break
     return _After(delay=timedelta(seconds=1))
+
+
+def _is_running(facts: Facts) -> bool:
+    runs_known = (*facts.scans, *((facts.test,) if facts.test else ()))
+    return any(each.progress is Progress.UNDERWAY for each in runs_known)
 
 
 def _apply(
@@ -142,14 +151,18 @@ def _start(
     record(services, subject, decision.state, decision.reasons)
     repository = catalog.staging.repository(facts.image.name)
     action = decision.action
-    if isinstance(action, StartScan):
-        target = runs.Target(subject, repository, action.platform, action.digest)
-        started = runs.start_scan(services, target, action.attempt)
-    elif isinstance(action, StartTest):
-        target = runs.Target(subject, repository, action.platform, action.digest)
-        started = runs.start_test(services, target, facts.image, action.attempt)
-    else:
-        started = False
+    started = False
+    try:
+        if isinstance(action, StartScan):
+            target = runs.Target(subject, repository, action.platform, action.digest)
+            started = runs.start_scan(services, target, action.attempt)
+        elif isinstance(action, StartTest):
+            target = runs.Target(subject, repository, action.platform, action.digest)
+            started = runs.start_test(services, target, facts.image, action.attempt)
+    except (Permanent, Misconfigured) as error:
+        # A platform no agent has, a script that is not there: said where people look for it.
+        record(services, subject, State.FAILED, (f"no run could be started: {error}",))
+        return _REST
     return _ON if started else _again(services)
 
 
@@ -190,6 +203,10 @@ def _move(services: Services, task: promoting.Promotion, tag: str) -> _After:
                 task.catalog, task.image, task.subject, facts, task.tags, task.reasons
             )
             promoting.advance(services, again, may_move=tag)
+            before = facts.base.get(tag)
+            if before is not None and before != task.subject.digest:
+                old = Subject(task.image.name, before, task.subject.trace)
+                ask(services, old, f"base's {tag} moved on")
     return _ON
 
 

@@ -1,12 +1,17 @@
 """Something was pushed to staging: an image, or a report about one; look at its candidate."""
 
+import re
+
 from handlers import catalogs, looking
+from handlers.recording import known
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
 from shared.events import Pushed, pushed
 from shared.messages import LookMessage
 from shared.oci.digest import Digest
 from shared.services import Services
+
+_CANDIDATE = re.compile(r"[0-9a-f]{32}")
 
 
 def handle(services: Services, data: object) -> None:
@@ -32,7 +37,9 @@ def _subject(services: Services, catalog: Catalog, image: Image, event: Pushed) 
     repository = catalog.staging.repository(image.name)
     manifest = services.data_plane.manifest(repository, event.digest)
     named = manifest.annotations.get("io.breakwater.candidate", "") if manifest else ""
-    if not named:
+    if not _CANDIDATE.fullmatch(named):
         return None  # a platform of an index, or somebody else's referrer
-    row = next((each for each in services.ledger.rows(named) if each.key == "state"), None)
-    return Digest(str(row.values["digest"])) if row else None
+    row = known(services, named)
+    if row is None or row.values["image"] != image.name:
+        return None
+    return Digest(str(row.values["digest"]))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 
+from handlers.plain import plain, sentences
 from shared.errors import Permanent
 from shared.messages import ImportMessage, LookMessage, RebuildMessage, decode
 from shared.ports import Entry
@@ -25,7 +26,7 @@ _KINDS: dict[str, type[ImportMessage] | type[LookMessage] | type[RebuildMessage]
 
 def handle(services: Services, queue: str, text: str) -> None:
     """Journal a poison message. Never raises: nobody would ever see the message again."""
-    _log.error("given up on a message of %s: %s; %s", queue, text[:500], _MATTERS[queue])
+    _log.error("given up on a message of %s: %s; %s", queue, plain(text), _MATTERS[queue])
     try:
         services.journal.add(_entry(services, queue, text))
     except Exception:  # noqa: BLE001  # whatever it is, raising would lose the message
@@ -40,7 +41,7 @@ def _entry(services: Services, queue: str, text: str) -> Entry:
         image=image,
         digest=digest,
         event="given up",
-        reasons=(f"{queue}: {_MATTERS[queue]}", text[:1000]),
+        reasons=sentences((f"{queue}: {_MATTERS[queue]}", text)),
         trace=trace,
         id=hashlib.sha256(f"poison|{queue}|{text}".encode()).hexdigest()[:32],
     )

@@ -9,6 +9,7 @@ from handlers import gathering, rebuilding
 from handlers.importing import Copy, Outcome, drive, pending
 from handlers.recording import Subject, note
 from shared.catalog import Catalog, Image
+from shared.errors import Permanent
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
@@ -92,10 +93,21 @@ def advance(services: Services, task: Promotion, *, may_move: str = "") -> Advan
     limit = services.settings.promotion_concurrency
     if not services.slots.take("promotions", task.subject.id, limit=limit, until=until):
         return Busy()
-    outcome = _steps(services, task, may_move)
+    try:
+        outcome = _steps(services, task, may_move)
+    except Permanent as error:
+        outcome = Failed(str(error))  # a lock that someone else set, say: it explains itself
+    except Exception:
+        release(services, task.subject)
+        raise
     if isinstance(outcome, (Failed, Complete)):
-        services.slots.free("promotions", task.subject.id)
+        release(services, task.subject)
     return outcome
+
+
+def release(services: Services, subject: Subject) -> None:
+    """Give the promotion's slot back; a candidate may stop being promoted half-way."""
+    services.slots.free("promotions", subject.id)
 
 
 def _steps(services: Services, task: Promotion, may_move: str) -> Advance:
@@ -131,6 +143,8 @@ def _apply(
             services.data_plane.put_manifest(task.base, tag, _required(services, task))
             done = ("tagged", tag)
         case MoveTag(tag):
+            # It may have been here before: the apps have to follow it back.
+            services.ledger.delete(task.subject.id, f"rebuilds:{tag}")
             services.data_plane.put_manifest(task.base, tag, _required(services, task))
             done = ("tag moved", task.base.tagged(tag))
         case AttachDecision():

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from handlers import catalogs
 from handlers.claims import claim
+from handlers.plain import sentences
 from shared.errors import Transient
 from shared.messages import REBUILDS, RebuildMessage, decode, encode
 from shared.oci.digest import Digest
@@ -17,6 +18,7 @@ from shared.services import Services
 
 _KEY = "rebuild"
 _BUSY = timedelta(seconds=3)
+_FORGIVEN = timedelta(hours=6)  # after that long a given-up rebuild may be asked for anew
 
 
 def handle(services: Services, text: str) -> None:
@@ -47,15 +49,21 @@ def _step(services: Services, message: RebuildMessage) -> timedelta | None:
     image = catalog.image_in_base(base.path) if base.registry == catalog.base.registry else None
     if image is None or message.registry not in catalog.apps:
         return None  # the catalog has dropped the image or the apps
+    app = _App(message, image.name)
     held = services.data_plane.head(base, message.tag)
     task = services.tasks.get(message.registry, message.task)
     if task is None or held is None or held.digest != digest:
+        services.ledger.delete(app.subject, _KEY)
         return None  # the task is gone, or the tag moved on: the later digest has its own message
-    app = _App(message, image.name)
+    now = services.clock.now()
     row = next(iter(services.ledger.rows(app.subject)), None)
+    if row is not None and "ended" in row.values:
+        if now < datetime.fromisoformat(str(row.values["ended"])) + _FORGIVEN:
+            return None  # given up; another message about it does not start it all over
+        row = None
     if row is None:
-        row = Row(app.subject, _KEY, {"at": services.clock.now().isoformat(), "attempt": 0})
-        services.ledger.insert(row)
+        row = Row(app.subject, _KEY, {"at": now.isoformat(), "attempt": 0})
+        services.ledger.upsert(row)
     step = rebuilds.decide(
         task,
         base,
@@ -65,7 +73,7 @@ def _step(services: Services, message: RebuildMessage) -> timedelta | None:
         asked=_asked(services, row),
         grace=timedelta(seconds=services.settings.rebuild_grace_seconds),
         again=timedelta(seconds=services.settings.look_again_seconds),
-        now=services.clock.now(),
+        now=now,
     )
     return _apply(services, app, row, step)
 
@@ -76,19 +84,20 @@ def _apply(services: Services, app: _App, row: Row, step: RebuildStep) -> timede
     match step:
         case UpToDate():
             if run:
-                _note(services, app, "rebuilt", f"by run {run}")
+                _note(services, app, row, "rebuilt", f"by run {run}")
             services.ledger.delete(app.subject, _KEY)
             return None
         case GiveUp(reason):
-            _note(services, app, "rebuild failed", reason)
-            services.ledger.delete(app.subject, _KEY)
+            _note(services, app, row, "rebuild failed", reason)
+            ended = {**row.values, "ended": services.clock.now().isoformat()}
+            services.ledger.upsert(replace(row, values=ended))
             return None
         case WaitFor(delay):
             return delay
         case Follow(run_id):
             services.ledger.upsert(replace(row, values={**row.values, "run": run_id}))
             if run_id != run:
-                _note(services, app, "rebuild started", f"run {run_id}, by its own trigger")
+                _note(services, app, row, "rebuild started", f"run {run_id}, by its own trigger")
             return again
         case Start(attempt):
             _start(services, app, row, attempt)
@@ -107,7 +116,7 @@ def _start(services: Services, app: _App, row: Row, attempt: int) -> None:
         services.ledger.upsert(replace(row, values={**values, "started": ""}))
         raise
     services.ledger.upsert(replace(row, values={**values, "run": run}))
-    _note(services, app, "rebuild started", f"run {run}")
+    _note(services, app, row, "rebuild started", f"run {run}")
 
 
 def _asked(services: Services, row: Row) -> Asked:
@@ -128,15 +137,15 @@ def _subject(message: RebuildMessage) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _note(services: Services, app: _App, event: str, what: str) -> None:
+def _note(services: Services, app: _App, row: Row, event: str, what: str) -> None:
     message = app.message
-    once = f"{app.subject}|{event}|{what}"
+    once = f"{app.subject}|{row.values['at']}|{event}|{what}"
     entry = Entry(
         at=services.clock.now(),
         image=app.image,
         digest=message.digest,
         event=event,
-        reasons=(f"{message.registry}/{message.task}: {what}",),
+        reasons=sentences((f"{message.registry}/{message.task}: {what}",)),
         trace=message.trace,
         id=hashlib.sha256(once.encode()).hexdigest()[:32],
     )

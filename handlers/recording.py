@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from handlers.plain import sentences
 from shared.messages import candidate_id
 from shared.oci.digest import Digest
 from shared.policy.candidate import State
@@ -42,6 +43,7 @@ def record(
     The journal comes first and its entry's id is made of the change, so that dying in between
     leaves neither a gap nor a double.
     """
+    reasons = sentences(reasons)
     before = known(services, subject.id)
     old = before.values if before else {}
     said = json.dumps(reasons)
@@ -82,7 +84,7 @@ def note(
         image=subject.image,
         digest=str(subject.digest),
         event=event,
-        reasons=reasons,
+        reasons=sentences(reasons),
         trace=subject.trace,
         id=hashlib.sha256(once.encode()).hexdigest()[:32],
     )

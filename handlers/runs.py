@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from handlers.context import packed
+from handlers.plain import plain
 from handlers.recording import Subject, note
 from shared.catalog import Image
-from shared.errors import Transient
+from shared.errors import Permanent, Transient
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor
@@ -30,7 +31,6 @@ _TAIL = 20  # lines of a test's log that are kept
 # What the agent says around a step, not the step itself.
 _TESTED = "test: "
 _AGENT = re.compile(r"\d{4}/\d{2}/\d{2} |Run ID: ")
-_CONTROL = re.compile(r"[^\x20-\x7e\u00a0-\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,10 @@ def start_test(services: Services, target: Target, image: Image, attempt: int) -
 
 def read_report(services: Services, target: Target, digest: Digest) -> Report | str:
     """Read the report with this digest, or say why it is none about this target."""
-    manifest = services.data_plane.manifest(target.repository, digest)
+    try:
+        manifest = services.data_plane.manifest(target.repository, digest)
+    except Permanent as error:
+        return f"the report {digest} cannot be read: {error}"
     if manifest is None:
         return f"staging does not hold the report {digest}"
     if manifest.artifact_type != media_types.REPORT or len(manifest.layers) != 1:
@@ -128,10 +131,10 @@ def read_report(services: Services, target: Target, digest: Digest) -> Report | 
     if manifest.subject is None or manifest.subject.digest != target.digest:
         return f"the report {digest} is about another digest"
     layer = manifest.layers[0]
-    raw = services.data_plane.blob(target.repository, layer.digest, _LARGEST_REPORT)
     try:
+        raw = services.data_plane.blob(target.repository, layer.digest, _LARGEST_REPORT)
         return trivy.parse(raw, subject=target.digest)
-    except InvalidReport as error:
+    except (InvalidReport, Permanent) as error:
         return f"the report {digest} cannot be read: {error}"
 
 
@@ -140,6 +143,9 @@ def _start(
 ) -> bool:
     now = services.clock.now()
     owner = f"{target.subject.id}:{key}"
+    base, _, attempt = key.rpartition(":")
+    # A worker that died while it started the attempt before this one left its slot behind.
+    services.slots.free("runs", f"{target.subject.id}:{base}:{int(attempt) - 1}")
     until = now + _QUEUED
     if not services.slots.take("runs", owner, limit=services.settings.run_concurrency, until=until):
         return False
@@ -148,8 +154,11 @@ def _start(
         return False
     try:
         run = services.tasks.start(request())
-    except Transient:
-        services.slots.free("runs", owner)  # started or not? the row waits out its claim
+    except Transient as error:
+        # Started or not? The row waits out its claim, and says why if that was the last attempt.
+        said = {**row.values, "error": f"starting it was not answered: {plain(str(error))}"}
+        services.ledger.upsert(replace(row, values=said))
+        services.slots.free("runs", owner)
         raise
     except Exception:
         services.ledger.delete(row.subject, row.key)
@@ -209,7 +218,8 @@ def _note_end(services: Services, target: Target, row: Row, result: _Result) -> 
 def _scanned(services: Services, target: Target, run: Run) -> _Result:
     if run.state is not RunState.SUCCEEDED:
         said = conclusion(services.tasks.log(target.repository.registry, run.id))
-        return {"state": "lost", "error": f"run {run.id} {run.status}: {run.error or said}"}
+        why = plain(run.error) or said
+        return {"state": "lost", "error": f"run {run.id} {run.status}: {why}"}
     log = services.tasks.log(target.repository.registry, run.id)
     digest = named_report(log, target.digest, target.platform)
     if isinstance(digest, str):
@@ -223,10 +233,10 @@ def _scanned(services: Services, target: Target, run: Run) -> _Result:
 def _tested(services: Services, target: Target, run: Run) -> _Result:
     log = services.tasks.log(target.repository.registry, run.id)
     if run.status not in ("Succeeded", "Failed", "Timeout"):
-        return {"state": "lost", "error": f"run {run.id} {run.status}: {run.error}"}
+        return {"state": "lost", "error": f"run {run.id} {run.status}: {plain(run.error)}"}
     passed = run.state is RunState.SUCCEEDED
     digest = _attach_result(services, target, run, log)
-    error = "" if passed else conclusion(log) or run.error or run.status
+    error = "" if passed else conclusion(log) or plain(run.error) or run.status
     return {"state": "succeeded" if passed else "failed", "result": str(digest), "error": error}
 
 
@@ -235,7 +245,7 @@ def _attach_result(services: Services, target: Target, run: Run, log: str) -> Di
     body = {
         "run": run.id,
         "status": run.status,
-        "log": [_plain(line) for line in log.splitlines()[-_TAIL:]],
+        "log": [plain(line) for line in log.splitlines()[-_TAIL:]],
     }
     subject = services.data_plane.head(target.repository, target.digest)
     return services.data_plane.attach(
@@ -253,14 +263,10 @@ def conclusion(log: str) -> str:
 
     What the tested image printed is marked `test: ` by the test task; it says most.
     """
-    lines = [_plain(line) for line in log.split("\n") if line.strip()]
+    lines = [plain(line) for line in log.split("\n") if line.strip()]
     tested = [line.removeprefix(_TESTED) for line in lines if line.startswith(_TESTED)]
     said = tested or [line for line in lines if not _AGENT.match(line)]
     return " / ".join(said[-2:])[:400]
-
-
-def _plain(line: str) -> str:
-    return _CONTROL.sub(" ", line).strip()
 
 
 def _newest(rows: tuple[Row, ...], prefix: str) -> Row | None:

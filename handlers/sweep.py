@@ -1,16 +1,20 @@
 """The sweep: look again at whatever no event mentioned, and at whatever may have drifted."""
 
+import logging
 from datetime import datetime, timedelta
 
 from handlers import catalogs, looking, rebuilding
 from handlers.recording import STATE, Subject
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
+from shared.errors import BreakwaterError
 from shared.messages import candidate_id
 from shared.oci.digest import Digest
 from shared.policy.sweeping import Known, worth_a_look
 from shared.ports import Row, TagEntry
 from shared.services import Services
+
+_log = logging.getLogger("breakwater.sweep")
 
 _FORGIVEN = timedelta(hours=1)  # after that long a failed candidate's attempts are forgotten
 
@@ -18,11 +22,22 @@ _FORGIVEN = timedelta(hours=1)  # after that long a failed candidate's attempts 
 def handle(services: Services) -> int:
     """Ask for a look at every candidate that deserves one; return how many.
 
-    Works from tag pages alone, which are cheap; listing referrers is not (ACR: 250 a minute).
+    Works from tag pages alone, which are cheap; listing referrers is not (ACR: 250 a minute). One
+    bad image never stops the rest; what the first raised is raised in the end.
     """
     catalog = catalogs.current(services)
     trace = new_trace()
-    return sum(_sweep(services, catalog, image, trace) for image in catalog.images)
+    asked = 0
+    failures: list[BreakwaterError] = []
+    for image in catalog.images:
+        try:
+            asked += _sweep(services, catalog, image, trace)
+        except BreakwaterError as error:
+            _log.error("%s could not be swept: %s", image.name, error)  # noqa: TRY400
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return asked
 
 
 def _sweep(services: Services, catalog: Catalog, image: Image, trace: str) -> int:
@@ -70,6 +85,9 @@ def _forgive(services: Services, candidate: str) -> None:
 
 
 def _is_lost_long_ago(row: Row, now: datetime) -> bool:
-    if not row.key.startswith(("scan:", "test:")) or row.values.get("state") != "lost":
+    # What still says "starting" after so long died before it had a run, or lost its answer.
+    if not row.key.startswith(("scan:", "test:")):
+        return False
+    if row.values.get("state") not in ("lost", "starting"):
         return False
     return now >= datetime.fromisoformat(str(row.values["at"])) + _FORGIVEN

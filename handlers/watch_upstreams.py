@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from handlers import catalogs, gathering, looking
+from handlers.importing import left_alone, pending
 from handlers.recording import Subject, note
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
+from shared.errors import BreakwaterError
 from shared.messages import IMPORTS, ImportMessage, candidate_id, encode
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
@@ -32,27 +34,30 @@ class Watch:
 
 
 def handle(services: Services, only: frozenset[str] | None = None) -> tuple[Watch, ...]:
-    """Watch every image, or only those named; one bad image never stops the rest."""
+    """Watch every image, or only those named; one bad image never stops the rest.
+
+    Raises what the first bad one raised, when all the others have been seen to.
+    """
     catalog = catalogs.current(services)
-    watches = gather(services, catalog, only)
-    for watch in watches:
-        for observation, before in zip(watch.observations, watch.before, strict=True):
-            _apply(services, catalog, watch.image, observation, before)
-    return watches
-
-
-def gather(
-    services: Services, catalog: Catalog, only: frozenset[str] | None = None
-) -> tuple[Watch, ...]:
-    """Resolve and compare; changes nothing."""
     images = [each for each in catalog.images if only is None or each.name in only]
-    pairs = [(image.source, tag) for image in images for tag in image.tags]
-    seen = asyncio.run(_resolve(services, pairs))
-    return tuple(_compare(services, catalog, image, seen) for image in images)
-
-
-async def _resolve(services: Services, pairs: list[tuple[Repository, str]]) -> Seen:
-    return await services.upstreams.resolve(pairs)
+    seen = asyncio.run(
+        services.upstreams.resolve([(image.source, tag) for image in images for tag in image.tags])
+    )
+    watches: list[Watch] = []
+    failures: list[BreakwaterError] = []
+    for image in images:
+        try:
+            watch = _compare(services, catalog, image, seen)
+            for observation, before in zip(watch.observations, watch.before, strict=True):
+                _apply(services, catalog, image, observation, before)
+        except BreakwaterError as error:
+            _log.error("%s could not be watched: %s", image.name, error)  # noqa: TRY400
+            failures.append(error)
+        else:
+            watches.append(watch)
+    if failures:
+        raise failures[0]
+    return tuple(watches)
 
 
 def _compare(services: Services, catalog: Catalog, image: Image, seen: Seen) -> Watch:
@@ -75,6 +80,14 @@ def _apply(
     services: Services, catalog: Catalog, image: Image, seen: Observation, before: Watched
 ) -> None:
     trace = new_trace()
+    if seen.change is Change.GONE and before.current is not None:
+        subject = Subject(image.name, before.current, trace)
+        once = f"gone|{subject.id}|{seen.tag}|{before.spans[-1].start.isoformat()}"
+        note(services, subject, "gone upstream", (seen.reason,), once=once)
+    # The record comes before what it leads to: who looks at once must find it. Dying in between
+    # does no harm, because what staging lacks is seen again.
+    if seen.watched is not None and seen.watched != before:
+        services.ledger.upsert(gathering.watch_row(image, seen.watched))
     match seen.change:
         case Change.IMPORT if seen.digest is not None:
             _import(services, image, seen, seen.digest, trace)
@@ -82,23 +95,16 @@ def _apply(
             _retag(services, catalog, image, seen, seen.digest, trace)
         case Change.UNREACHABLE:
             _log.warning("%s:%s could not be watched: %s", image.source, seen.tag, seen.reason)
-        case Change.GONE if before.current is not None:
-            subject = Subject(image.name, before.current, trace)
-            once = f"gone|{subject.id}|{seen.tag}|{before.spans[-1].start.isoformat()}"
-            note(services, subject, "gone upstream", (seen.reason,), once=once)
         case _:
             pass
-    # The record comes last: dying before it only means that the same change is seen again.
-    if seen.watched is not None and seen.watched != before:
-        services.ledger.upsert(gathering.watch_row(image, seen.watched))
 
 
 def _import(
     services: Services, image: Image, seen: Observation, digest: Digest, trace: str
 ) -> None:
-    candidate = candidate_id(image.name, digest)
-    if any(row.key == "import" for row in services.ledger.rows(candidate)):
-        return  # under way, or given up for a while
+    asked = pending(services.ledger.rows(candidate_id(image.name, digest)), "import")
+    if asked is not None and left_alone(asked, services.clock.now()):
+        return
     subject = Subject(image.name, digest, trace)
     once = f"detected|{subject.id}|{seen.tag}"
     note(services, subject, "detected", (f"{image.source}:{seen.tag}: {seen.reason}",), once=once)
@@ -117,5 +123,6 @@ def _retag(
     staging = catalog.staging.repository(image.name)
     manifest = services.data_plane.manifest(staging, digest)
     if manifest is not None:
-        services.data_plane.put_manifest(staging, seen.tag, manifest)
+        # Asked first: once the tag is there, nobody would notice that the question is missing.
         looking.ask(services, Subject(image.name, digest, trace), seen.reason)
+        services.data_plane.put_manifest(staging, seen.tag, manifest)

@@ -44,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     except BreakwaterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before there was anything to stop
+        return 0
 
 
 def up(given: argparse.Namespace, claim: Claim) -> int:
@@ -91,16 +93,17 @@ def status(_: argparse.Namespace, claim: Claim) -> int:
 
 async def _stay(claim: Claim, ports: Ports, *, functions: bool) -> None:
     """Run until cancelled; whatever has been started by then is stopped in order."""
-    from local.azure import CHECKOUT, LocalAzure  # noqa: PLC0415 - heavy; `down` and `--help` need none of it
-    from local.platform import samples  # noqa: PLC0415 - the same
-    from local.platform.greeting import greeting  # noqa: PLC0415 - the same
-
     _cancel_on_signals()
     claim.tell({"pid": os.getpid()})
     print("starting the local Azure (Ctrl-C stops it) …", flush=True)
+    from local.azure import CHECKOUT, LocalAzure  # noqa: PLC0415 - heavy; `down` and `--help` need none of it
+    from local.demo.upstream import Node, ship  # noqa: PLC0415 - the same
+    from local.platform import samples  # noqa: PLC0415 - the same
+    from local.platform.greeting import greeting  # noqa: PLC0415 - the same
+
     catalog = samples.catalog(CHECKOUT, claim.work, ports)
     async with LocalAzure(claim.work, ports=ports, functions=functions, catalog=catalog) as azure:
-        samples.node_image(azure.registries["upstream"])
+        ship(azure.registries["upstream"], Node("white"))
         claim.tell({"pid": os.getpid(), "control": azure.urls["control"]})
         print(greeting(azure, functions=functions), flush=True)
         if not functions:

@@ -35,7 +35,7 @@ from local.platform.principals import (
     populate,
     registry_ports,
 )
-from local.platform.servers import serve
+from local.platform.servers import abandon_connections, serve
 from local.platform.storage import ACCOUNT, Blobs, Storage
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -187,6 +187,7 @@ class LocalAzure:
     # How it is put together, in the order things need each other.
 
     async def _start(self) -> None:
+        self._stack.push_async_callback(abandon_connections)
         self.port.check()
         self.work.mkdir(parents=True, exist_ok=True)
         self.authority = ca.create(self.work / "tls")

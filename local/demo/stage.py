@@ -140,6 +140,15 @@ class Stage:
         """Return the page of the app's newest image."""
         return await hello.page(self.azure)
 
+    async def rests(self, seconds: float = 60) -> None:
+        """Wait until no queue holds a message and no poison came. Raises NotAsExpected."""
+        await self.until(
+            self.azure.storage.waiting,
+            lambda found: not any(found.values()),
+            "every queue to be empty",
+            seconds,
+        )
+
     async def until[T](
         self,
         look: Callable[[], Awaitable[T]],
@@ -162,7 +171,7 @@ class Stage:
 async def stage(work: Path, **options: Any) -> AsyncIterator[Stage]:  # noqa: ANN401  # LocalAzure's fields
     """Set the stage; LocalAzure's own options may be given."""
     overrides: Mapping[str, str] = SETTINGS | options.pop("overrides", {})
-    ports = Ports.free()
+    ports = options.pop("ports", None) or Ports.free()
     shutil.copytree(CHECKOUT / "image-tests", work / "image-tests", dirs_exist_ok=True)
     async with LocalAzure(
         work=work,

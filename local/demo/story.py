@@ -53,16 +53,16 @@ class Story:
     async def vulnerable(self) -> None:
         """Chapter 4: a critical, fixable vulnerability is blocked; its fix is not."""
         self.narrator.chapter(4, "Upstream ships a vulnerable openssl, then the fix")
-        bad = await self._ship(Node("DeepSkyBlue", openssl=upstream.VULNERABLE_OPENSSL, salt="4"))
-        await self._rejected("openssl 3.1.5-r0", bad, upstream.FINDING)
-        fixed = await self._ship(Node("DeepSkyBlue", salt="fixed"))
-        await self._promoted("openssl fixed", fixed)
+        bad = await self._ship(Node("DeepSkyBlue", upstream.VULNERABLE_OPENSSL))
+        await self._rejected(f"openssl {upstream.VULNERABLE_OPENSSL}", bad, upstream.FINDING)
+        fixed = await self._ship(Node("DeepSkyBlue", upstream.FIXED_OPENSSL))
+        await self._promoted(f"openssl {upstream.FIXED_OPENSSL}", fixed)
         await self.stage.rebuilt(fixed)
 
     async def lost_event(self) -> None:
         """Chapter 5: nobody hears of a push; the sweep finds it."""
         self.narrator.chapter(5, "Someone copies an image into staging, and the event is lost")
-        node = Node("Lavender")
+        node = Node("Lavender", upstream.FIXED_OPENSSL)
         digest = self.stage.ship(node)
         faults = self.stage.azure.faults
         lost = faults.add(Fault(_PUSHED, Kind.LOSE, count=1, match=str(digest)))

@@ -1,5 +1,6 @@
 """What the public registry ships in the story: node:9-alpine, in colours, with good and bad packages."""
 
+import json
 from dataclasses import dataclass, replace
 
 from local.acr.registry import Registry
@@ -14,18 +15,19 @@ _COMMON = (
     ApkPackage("busybox", "1.36.1-r19"),
     ApkPackage("zlib", "1.3.1-r0"),
 )
-# openssl of Alpine 3.19: CVE-2024-5535 is critical, and fixed in 3.1.6-r0.
+# openssl of Alpine 3.19: CVE-2024-5535 is critical, and fixed in 3.1.6-r0; what 3.1.7-r1 still has is medium.
+OPENSSL = "3.1.7-r1"
 VULNERABLE_OPENSSL = "3.1.5-r0"
-SOUND_OPENSSL = "3.1.8-r0"
+FIXED_OPENSSL = "3.1.8-r0"
 FINDING = "CVE-2024-5535"
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One build of node:9-alpine; `salt` makes an otherwise equal one another digest."""
+    """One build of node:9-alpine; `salt` gives an otherwise equal one another index, of the same platforms."""
 
     colour: str
-    openssl: str = SOUND_OPENSSL
+    openssl: str = OPENSSL
     salt: str = ""
 
     def built(self) -> Built:
@@ -33,19 +35,16 @@ class Node:
         packages = tuple(
             ApkPackage(name, self.openssl, "openssl") for name in ("libcrypto3", "libssl3")
         )
-        return image(
+        built = image(
             env={"BACKGROUND_COLOR": self.colour, "NODE_VERSION": "9.11.2"},
             apk=(*_COMMON, *packages),
             cmd=("sh", "-c", "echo node $NODE_VERSION"),
-            labels={"org.opencontainers.image.title": "node"} | self._salted(),
+            labels={"org.opencontainers.image.title": "node"},
         )
-
-    def painted(self, colour: str) -> "Node":
-        """Return the same build in another colour."""
-        return replace(self, colour=colour)
-
-    def _salted(self) -> dict[str, str]:
-        return {"salt": self.salt} if self.salt else {}
+        if not self.salt:
+            return built
+        index = json.loads(built.index) | {"annotations": {"salt": self.salt}}
+        return replace(built, index=json.dumps(index).encode())
 
 
 def ship(registry: Registry, node: Node, repository: str = REPOSITORY) -> Digest:

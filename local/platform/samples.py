@@ -1,30 +1,11 @@
-"""Something to watch: the image of the demo's story in the upstream registry, and a catalog that names it."""
+"""Something to watch at the start: the app's own catalog, on the ports in use."""
 
 import re
 import shutil
 from pathlib import Path
 
-from local import images
-from local.acr.registry import Registry
-from local.images import ApkPackage
 from local.platform.ports import Ports
 from local.platform.principals import registry_ports
-from shared.oci.digest import Digest
-
-# What Alpine 3.19 shipped, by its own version numbers.
-_PACKAGES = (
-    ApkPackage("musl", "1.2.4_git20230717-r4", license="MIT"),
-    ApkPackage("busybox", "1.36.1-r15", license="GPL-2.0-only"),
-    ApkPackage("zlib", "1.3.1-r0", license="Zlib"),
-    ApkPackage("libssl3", "3.1.4-r5", "openssl"),
-    ApkPackage("libcrypto3", "3.1.4-r5", "openssl"),
-)
-
-
-def node_image(upstream: Registry, color: str = "white") -> Digest:
-    """Push `library/node:9-alpine` of this background colour; return its digest."""
-    built = images.image(apk=_PACKAGES, env={"NODE_VERSION": "9.11.2", "BACKGROUND_COLOR": color})
-    return images.push(built, upstream, "library/node", "9-alpine")
 
 
 def catalog(app: Path, work: Path, ports: Ports) -> str | None:

@@ -70,6 +70,15 @@ class Storage:
             client = service.get_queue_client(queue, message_encode_policy=TextBase64EncodePolicy())
             await client.send_message(text)
 
+    async def waiting(self, queues: Sequence[str] = QUEUES) -> dict[str, int]:
+        """Return how many messages each queue holds, those included that are hidden for now."""
+        counts: dict[str, int] = {}
+        async with self._queue_service() as service:
+            for name in queues:
+                properties = await service.get_queue_client(name).get_queue_properties()
+                counts[name] = properties.approximate_message_count or 0
+        return counts
+
     @contextlib.asynccontextmanager
     async def container(self, name: str, reads: str = "") -> AsyncIterator["Blobs"]:
         """Open a blob container, made when it is not there; `reads` is where SAS reads go instead."""

@@ -178,6 +178,25 @@ def _complete(look: _Look) -> Decision | None:
     return None
 
 
+def _exact(look: _Look) -> Decision | None:
+    """Hold what came with a verdict about anything but the very manifests that staging holds."""
+    image, staged = look.facts.image, look.facts.staged
+    if staged is None:
+        return None
+    if image.gate.scan is not ScanMode.NONE:
+        for scan in look.facts.scans:
+            about = scan.digest if scan.report is None else scan.report.subject
+            if not scan.digest == about == staged.platforms.get(scan.platform):
+                reason = f"its scan of {scan.platform} is about another digest"
+                return Decision(Hold(None), State.HELD, (reason,))
+    test = look.facts.test
+    if image.test is not None and test is not None:
+        if test.digest != staged.platforms.get(test.platform):
+            reason = f"its test on {test.platform} is about another digest"
+            return Decision(Hold(None), State.HELD, (reason,))
+    return None
+
+
 def _scanned(look: _Look) -> Decision | None:
     if look.facts.image.gate.scan is ScanMode.NONE:
         return None
@@ -280,6 +299,7 @@ _RULES: tuple[Callable[[_Look], Decision | None], ...] = (
     _already_promoted,
     _demanding,
     _complete,
+    _exact,
     _scanned,
     _clean,
     _tested,

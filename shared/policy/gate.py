@@ -1,7 +1,7 @@
 """The gate: what a candidate's reports and test say against its policy."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from shared.catalog import Approval, Gate, ScanMode
 from shared.policy.facts import Scan, Tested
@@ -28,15 +28,16 @@ def demands_something(gate: Gate, *, tested: bool) -> bool:
 
 
 def blocking(findings: Iterable[Finding], gate: Gate) -> tuple[Finding, ...]:
-    """Return the findings at or above the threshold, worst first; order in does not matter."""
+    """Return the findings at or above the threshold, worst first; order in does not matter.
+
+    The order out is total: the same findings always make the same sentences.
+    """
     found = {
         finding
         for finding in findings
         if finding.severity >= gate.block and (finding.fixed or not gate.fixable_only)
     }
-    return tuple(
-        sorted(found, key=lambda each: (-each.severity, each.id, each.package, each.installed))
-    )
+    return tuple(sorted(found, key=lambda each: (-each.severity, astuple(each))))
 
 
 def judge_scans(scans: Iterable[Scan], gate: Gate) -> Refusal | None:
@@ -47,9 +48,11 @@ def judge_scans(scans: Iterable[Scan], gate: Gate) -> Refusal | None:
             reasons.append(f"{scan.platform} has no report")
             continue
         found = blocking(scan.report.findings, gate)
-        reasons += [_sentence(finding, scan) for finding in found[:_NAMED]]
-        if len(found) > _NAMED:
-            more = len(found) - _NAMED
+        # One package in several places is one sentence.
+        sentences = tuple(dict.fromkeys(_sentence(finding, scan) for finding in found))
+        reasons += sentences[:_NAMED]
+        if len(sentences) > _NAMED:
+            more = len(sentences) - _NAMED
             reasons.append(f"and {more} more at or above {gate.block} on {scan.platform}")
     return Refusal(tuple(reasons)) if reasons else None
 

@@ -41,13 +41,12 @@ def standing(
     if watched.current == digest:
         return TagStanding(tag, Standing.CURRENT, f"upstream's {tag} is this digest")
     span = watched.span(digest)
-    newer = watched.span(base) if base is not None and base != digest else None
     if base == digest:
         return TagStanding(tag, Standing.HELD, f"base's {tag} is this digest")
     if span is None:
         reason = f"this digest was never seen as upstream's {tag}"
         return TagStanding(tag, Standing.UNKNOWN, reason)
-    if newer is not None and newer.start > span.start:
+    if base is not None and watched.later(base, digest):
         return TagStanding(tag, Standing.SUPERSEDED, f"base's {tag} holds a newer digest")
     lasted = (span.end or now) - span.start
     if lasted < dwell:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from shared.policy.candidate import State
 
-_SETTLED = frozenset({State.SUPERSEDED.value, State.REJECTED.value})
+_SETTLED = frozenset({State.PROMOTED.value, State.SUPERSEDED.value, State.REJECTED.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,11 @@ class Known:
 
 
 def worth_a_look(known: Known, now: datetime, forgiven: timedelta) -> bool:
-    """Tell whether to look: at what is undecided, at what is current (drift), not at what is settled.
+    """Tell whether to look: at what is undecided, and at what is current, whatever its state.
 
-    What failed gets new attempts after `forgiven`.
+    What is current may have drifted, its gate may have changed, and upstream may have moved back to
+    it. What failed gets new attempts after `forgiven`.
     """
     if known.state == State.FAILED.value:
         return known.since is None or now >= known.since + forgiven
-    if known.state == State.PROMOTED.value:
-        return known.current
-    return known.state not in _SETTLED
+    return known.current or known.state not in _SETTLED

@@ -142,4 +142,4 @@ def _index(answer: Answer, repository: Repository, digest: Digest) -> tuple[Desc
 
 
 def _late(repository: Repository, seconds: float) -> Unresolved:
-    return Unresolved(f"{repository.registry}: not all tags were answered within {seconds:.0f} s")
+    return Unresolved(f"{repository.registry}: not all tags were answered within {seconds:g} s")

@@ -120,7 +120,9 @@ def _resolve(upstreams: Upstreams, *tags: tuple[Repository, str]) -> list[Resolv
 
 
 async def _awaited(upstreams: Upstreams, tags):
-    return await upstreams.resolve(tags)
+    found = await upstreams.resolve(tags)
+    await asyncio.sleep(0.1)  # a closed TLS connection says goodbye; this loop would end before it
+    return found
 
 
 def test_tags_resolve_and_missing_ones_are_none(bench: Bench):
@@ -162,7 +164,9 @@ def test_a_referrer_is_listed_by_the_api_or_from_the_fallback_tag(bench: Bench):
 
 
 async def _referrers(upstreams: Upstreams, repository: Repository, digest: Digest):
-    return await upstreams.referrers(repository, digest)
+    found = await upstreams.referrers(repository, digest)
+    await asyncio.sleep(0.1)  # as above
+    return found
 
 
 # Registries that behave oddly
@@ -290,21 +294,21 @@ def test_one_bad_registry_stops_nobody():
     assert [type(each) for each in found] == [Unresolved, Unresolved, Unresolved, Resolved]
 
 
-def test_a_registry_that_never_answers_is_given_up():
-    async def never(request: web.Request) -> web.Response:
-        await asyncio.sleep(30)
+def test_a_registry_that_answers_too_late_is_given_up():
+    async def late(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.8)  # longer than anybody waits, shorter than the server's own end
         return web.Response()
 
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", never)
+    app.router.add_route("*", "/{path:.*}", late)
     with serve(app) as url:
         node = Repository(url.removeprefix("https://"), "library/node")
         slow = [(node, f"t{number}") for number in range(3)]
-        started = time.monotonic()
         by_request = _resolve(UpstreamWatcher(seconds=0.2), slow[0])
         all_in_all = _resolve(UpstreamWatcher(concurrency=1, all_seconds=0.3), *slow)
-    assert time.monotonic() - started < 5
     assert [each.reason for each in by_request if isinstance(each, Unresolved)] == [
         f"{node}:t0: {node.registry}: no answer in time"
     ]
-    assert all(isinstance(each, Unresolved) for each in all_in_all)
+    assert [each.reason for each in all_in_all if isinstance(each, Unresolved)] == [
+        f"{node.registry}: not all tags were answered within 0.3 s"
+    ] * 3

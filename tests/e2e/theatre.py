@@ -1,0 +1,142 @@
+"""A stage that many tests share: a local Azure on a loop of its own, and what is left at the end."""
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.demo import hello
+from local.demo.stage import Stage, catalog, stage
+from local.demo.upstream import TAG, Node
+from local.platform.ports import Ports
+from local.platform.principals import APPS, BASE, STAGING
+from shared.oci.digest import Digest
+from shared.oci.tags import unique_tag
+
+QUICK = {
+    "CLAIM_SECONDS": "3",
+    "REBUILD_GRACE_SECONDS": "1",
+    "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01",
+    "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.2",
+}
+
+
+@dataclass
+class Theatre:
+    """Runs coroutines on the stage's own loop."""
+
+    stage: Stage
+    loop: asyncio.AbstractEventLoop
+
+    def run[T](self, coroutine: Coroutine[Any, Any, T], seconds: float = 150) -> T:
+        """Run on the stage's loop and return the result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(seconds)
+
+    def rests(self) -> None:
+        """Wait until no queue holds a message: whatever is to happen has happened."""
+        self.run(self.stage.rests())
+
+    def picture(self, digest: Digest) -> dict[str, Any]:
+        """Return what base and apps hold because of this digest, digests of runs left out."""
+        base = self.stage.azure.registries[BASE]
+        path = self.stage.base.path
+        tags = base.tags(path)
+        seen: dict[str, Any] = {}
+        for name, tag in (("stable", TAG), ("unique", unique_tag(TAG, digest))):
+            entry = tags.get(tag)
+            seen[name] = (
+                (entry.digest == str(digest), entry.attributes.write, entry.attributes.delete)
+                if entry
+                else None
+            )
+        parts = [str(digest)]
+        parts += [str(each.digest) for each in self.children(digest)]
+        manifests = base.manifests(path)
+        seen["kept"] = [not manifests[part].attributes.delete for part in parts]
+        seen["referrers"] = [
+            sorted({str(each["artifactType"]) for each in base.referrers(path, part)})
+            for part in parts
+        ]
+        seen["app"] = self.run(self.stage.built_on()) == (digest,)
+        seen["state"] = self.run(self.stage.state(digest))[0]
+        return seen
+
+    def children(self, digest: Digest) -> list[Any]:
+        """Return the descriptors of an index's manifests, as staging holds them."""
+        from shared.oci.manifest import parse  # noqa: PLC0415  # one use, far from the rest
+
+        found = self.stage.azure.registries[STAGING].manifest(self.stage.staging.path, str(digest))
+        assert found is not None
+        return list(parse(found.raw, found.media_type).manifests)
+
+
+PROMOTED = {
+    "stable": (True, True, False),
+    "unique": (True, False, False),
+    "kept": [True, True, True],
+    "referrers": [
+        ["application/vnd.breakwater.decision.v1+json"],
+        [
+            "application/vnd.breakwater.report.trivy.v1+json",
+            "application/vnd.breakwater.test.v1+json",
+        ],
+        [],
+    ],
+    "app": True,
+    "state": "promoted",
+}
+
+
+@contextmanager
+def theatre() -> Iterator[Theatre]:
+    """Open a theatre: one platform, hello-world built on a first white image, no trigger of its own."""
+    ports = Ports.free()
+    text = catalog(ports).replace("[linux/amd64, linux/arm64]", "[linux/amd64]")
+    opened, closing = threading.Event(), threading.Event()
+    held: dict[str, Any] = {}
+
+    async def play(work: Path) -> None:
+        async with stage(
+            work, ports=ports, catalog=text, overrides=QUICK, lease_seconds=2
+        ) as there:
+            held["stage"], held["loop"] = there, asyncio.get_running_loop()
+            opened.set()
+            await asyncio.to_thread(closing.wait)
+
+    def run(work: Path) -> None:
+        try:
+            asyncio.run(play(work))
+        except BaseException as error:  # noqa: BLE001  # told to the test's own thread
+            held["error"] = error
+            opened.set()
+
+    with tempfile.TemporaryDirectory(prefix="breakwater-e2e-") as folder:
+        thread = threading.Thread(target=run, args=(Path(folder),))
+        thread.start()
+        try:
+            opened.wait()
+            if "error" in held:
+                raise held["error"]
+            yield Theatre(held["stage"], held["loop"])
+        finally:
+            closing.set()
+            thread.join()
+        if "error" in held:
+            raise held["error"]
+
+
+async def first_act(there: Stage) -> Digest:
+    """Bring a white image to base, and build hello-world on it."""
+    white = there.ship(Node("white"))
+    await there.watch()
+    await there.reaches(white, "promoted")
+    await there.create_app(trigger=False)
+    await there.build_app(white)
+    return white
+
+
+__all__ = ["APPS", "PROMOTED", "Theatre", "first_act", "hello", "theatre"]

@@ -1,0 +1,151 @@
+"""The gate: what reports and a test say against a policy."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.catalog import Approval, ScanMode, Severity
+from shared.oci.platform import Platform
+from shared.policy.facts import Progress, Scan, Tested
+from shared.policy.gate import blocking, demands_something, judge_scans, judge_test
+from shared.reports.findings import Finding, Report
+from tests.builders import a_digest, a_finding, a_gate
+
+AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
+
+
+def a_scan(*findings: Finding, platform: Platform = AMD64) -> Scan:
+    report = Report("trivy", a_digest(), None, frozenset(findings), ("os-pkgs: x",))
+    return Scan(platform, a_digest(), Progress.ENDED, 1, "r1", report, a_digest(9))
+
+
+@pytest.mark.parametrize(
+    ("changes", "tested", "demands"),
+    [
+        ({"scan": ScanMode.NONE}, False, False),
+        ({"scan": ScanMode.NONE}, True, True),
+        ({"scan": ScanMode.NONE, "age": timedelta(seconds=1)}, False, True),
+        ({"scan": ScanMode.NONE, "approval": Approval.MANUAL}, False, True),
+        ({}, False, True),
+        ({"scan": ScanMode.NONE, "dwell": timedelta(days=3)}, False, False),
+    ],
+)
+def test_a_gate_demands_a_scan_a_test_an_age_or_an_approval(
+    changes: dict[str, Any], tested: bool, demands: bool
+):
+    assert demands_something(a_gate(**changes), tested=tested) is demands
+
+
+@pytest.mark.parametrize("block", [each for each in Severity if each is not Severity.UNKNOWN])
+@pytest.mark.parametrize("severity", list(Severity))
+def test_what_reaches_the_threshold_blocks_and_unknown_always_does(
+    block: Severity, severity: Severity
+):
+    found = blocking([a_finding(severity=severity)], a_gate(block=block))
+
+    assert bool(found) is (severity >= block or severity is Severity.UNKNOWN)
+
+
+def test_what_has_no_fix_blocks_unless_the_gate_says_only_fixable():
+    unfixed = a_finding(fixed="")
+
+    assert blocking([unfixed], a_gate())
+    assert not blocking([unfixed], a_gate(fixable_only=True))
+    assert blocking([a_finding()], a_gate(fixable_only=True))
+
+
+def test_the_worst_finding_is_named_first():
+    high, critical = a_finding(id="CVE-1"), a_finding(id="CVE-2", severity=Severity.CRITICAL)
+
+    refusal = judge_scans([a_scan(high, critical)], a_gate())
+
+    assert refusal is not None
+    assert [reason.split()[0] for reason in refusal.reasons] == ["CVE-2", "CVE-1"]
+
+
+def test_a_refusal_names_five_findings_of_a_platform_and_counts_the_rest():
+    many = [a_finding(id=f"CVE-{number}") for number in range(8)]
+
+    refusal = judge_scans([a_scan(*many)], a_gate())
+
+    assert refusal is not None
+    assert len(refusal.reasons) == 6
+    assert refusal.reasons[-1] == "and 3 more at or above high on linux/amd64"
+
+
+def test_a_finding_in_two_places_is_named_once():
+    twice = [a_finding(target="app/a.jar"), a_finding(target="app/b.jar")]
+
+    refusal = judge_scans([a_scan(*twice)], a_gate())
+
+    assert refusal is not None
+    assert len(refusal.reasons) == 1
+
+
+def test_every_platform_is_judged():
+    refusal = judge_scans([a_scan(), a_scan(a_finding(), platform=ARM64)], a_gate())
+
+    assert refusal is not None
+    assert "on linux/arm64" in refusal.reasons[0]
+
+
+def test_no_report_is_a_refusal():
+    refusal = judge_scans([a_scan(), Scan(ARM64, a_digest())], a_gate())
+
+    assert refusal is not None
+    assert refusal.reasons == ("linux/arm64 has no report",)
+
+
+def test_nothing_at_the_threshold_is_no_refusal():
+    assert judge_scans([a_scan(a_finding(severity=Severity.MEDIUM))], a_gate()) is None
+
+
+@pytest.mark.parametrize(("passed", "refused"), [(True, False), (False, True), (None, True)])
+def test_only_a_test_that_passed_is_no_refusal(passed: bool | None, refused: bool):
+    tested = Tested(AMD64, a_digest(), Progress.ENDED, 1, "r2", passed)
+
+    refusal = judge_test(tested)
+
+    assert (refusal is not None) is refused
+    assert refusal is None or "(run r2)" in refusal.reasons[0]
+
+
+_findings = st.lists(
+    st.builds(
+        a_finding,
+        id=st.sampled_from(["CVE-1", "CVE-2"]),
+        fixed=st.sampled_from(["", "1", "2"]),
+        target=st.sampled_from(["a", "b"]),
+        title=st.sampled_from(["t", "u"]),
+        severity=st.sampled_from(Severity),
+    ),
+    max_size=8,
+)
+
+
+@given(_findings, st.randoms())
+def test_the_order_of_findings_changes_no_word(findings: list[Finding], random: Any):
+    shuffled = list(findings)
+    random.shuffle(shuffled)
+
+    assert blocking(findings, a_gate()) == blocking(shuffled, a_gate())
+
+
+def test_findings_that_differ_in_their_fix_alone_have_an_order():
+    several = [a_finding(fixed=f"3.1.{number}") for number in range(20)]
+
+    found = blocking(several, a_gate())
+
+    assert [each.fixed for each in found] == sorted(each.fixed for each in several)
+
+
+@given(_findings, _findings, st.booleans())
+def test_more_findings_never_block_less(some: list[Finding], more: list[Finding], fixable: bool):
+    gate = a_gate(fixable_only=fixable)
+
+    assert set(blocking(some, gate)) <= set(blocking([*some, *more], gate))
+    assert set(blocking(some, gate)) <= set(blocking(some, replace(gate, fixable_only=False)))
