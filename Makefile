@@ -26,7 +26,7 @@ demo: $(READY) ## Run the whole story on a local Azure: a fix arrives, a bad ima
 
 .PHONY: test
 test: $(READY) ## Run every test: unit, contract, end to end
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses 2 --dist loadfile
 
 .PHONY: check
 check: $(VENV)/.installed ## Check style, types and the direction of imports
@@ -59,7 +59,8 @@ lock: $(VENV)/.installed ## Pin the dependencies anew, from requirements*.in
 		--python-version 3.13 $$set.in --output-file $$set.txt; done
 
 .PHONY: clean
-clean: ## Remove everything that was installed into the checkout
+clean: ## Stop a running local Azure, and remove everything that was installed into the checkout
+	@[ ! -x $(PY) ] || $(PY) -m local down >/dev/null 2>&1 || true
 	@rm -rf $(VENV) .local local/azurite/node_modules
 
 $(VENV)/.installed: requirements.txt requirements-dev.txt
@@ -70,10 +71,10 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 		-r requirements.txt -r requirements-dev.txt
 	@touch $@
 
-$(AZURITE): local/azurite/package-lock.json $(VENV)/.installed
+$(AZURITE): local/azurite/package-lock.json | $(VENV)/.installed
 	@echo "Installing Azurite, the storage emulator (about half a minute) ..."
 	@cd local/azurite && PATH="$(NODE)/bin:$$PATH" node \
-		"$(NODE)/lib/node_modules/npm/bin/npm-cli.js" ci --no-progress --loglevel=error --ignore-scripts
+		"$(NODE)/lib/node_modules/npm/bin/npm-cli.js" ci --no-progress --loglevel=error --ignore-scripts >/dev/null
 	@touch $@
 
 .local/.packages: tools/debian-packages

@@ -198,16 +198,27 @@ def _move(services: Services, task: promoting.Promotion, tag: str) -> _After:
             return _again(services)
         facts = gathering.facts(services, task.catalog, task.image, task.subject)
         decision = decide(facts, services.clock.now())
-        if isinstance(decision.action, Promote) and tag in decision.action.tags:
-            again = promoting.Promotion(
-                task.catalog, task.image, task.subject, facts, task.tags, task.reasons
-            )
-            promoting.advance(services, again, may_move=tag)
-            before = facts.base.get(tag)
-            if before is not None and before != task.subject.digest:
-                old = Subject(task.image.name, before, task.subject.trace)
-                ask(services, old, f"base's {tag} moved on")
-    return _ON
+        if not isinstance(decision.action, Promote) or tag not in decision.action.tags:
+            return _ON
+        again = promoting.Promotion(
+            task.catalog, task.image, task.subject, facts, task.tags, task.reasons
+        )
+        match promoting.advance(services, again, may_move=tag):
+            case promoting.Busy():
+                return _again(services)
+            case promoting.Failed(reason):
+                record(services, task.subject, State.FAILED, (reason,))
+                return _REST
+            case _:
+                _moved_on(services, task.subject, facts.base.get(tag), tag)
+                return _ON
+
+
+def _moved_on(services: Services, subject: Subject, before: Digest | None, tag: str) -> None:
+    """Have the digest looked at that the tag pointed at before: it is superseded now."""
+    if before is not None and before != subject.digest:
+        old = Subject(subject.image, before, subject.trace)
+        ask(services, old, f"base's {tag} moved on")
 
 
 def _due(services: Services, until: datetime | None) -> datetime | None:

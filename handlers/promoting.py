@@ -1,6 +1,6 @@
 """Promotion, applied step by step in the order policy gives; any step may be repeated."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -152,20 +152,27 @@ def _apply(
         case Lock(wanted):
             for reference, locks in wanted.items():
                 services.data_plane.lock(task.base, reference, locks)
-            done = ("locked", ", ".join(sorted(_short(each) for each in wanted)))
+            done = ("locked", _locked(wanted))
         case AskRebuilds(tag):
             asked = rebuilding.ask(
                 services, task.catalog, task.base, tag, task.subject.digest, task.subject.trace
             )
             services.ledger.upsert(Row(task.subject.id, f"rebuilds:{tag}", {"asked": asked}))
-            done = ("rebuilds asked for", f"of {asked} apps built on another digest of {tag}")
+            done = ("rebuilds asked for", _asked(asked, tag))
     event, what = done
     once = f"{task.subject.id}|{task.subject.trace}|{event}|{what}"
     note(services, task.subject, event, (what,), once=once)
 
 
-def _short(reference: str | Digest) -> str:
-    return f"…{reference.short}" if isinstance(reference, Digest) else reference
+def _asked(asked: int, tag: str) -> str:
+    apps = {0: "no app was", 1: "1 app was"}.get(asked, f"{asked} apps were")
+    return f"{apps} built on another digest of {tag}"
+
+
+def _locked(wanted: Mapping[str | Digest, Locks]) -> str:
+    tags = sorted(each for each in wanted if isinstance(each, str))
+    manifests = len(wanted) - len(tags)
+    return " and ".join([*tags, *([f"{manifests} manifests"] if manifests else [])])
 
 
 def _attach(services: Services, task: Promotion) -> Digest:

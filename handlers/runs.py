@@ -143,9 +143,9 @@ def _start(
 ) -> bool:
     now = services.clock.now()
     owner = f"{target.subject.id}:{key}"
-    base, _, attempt = key.rpartition(":")
-    # A worker that died while it started the attempt before this one left its slot behind.
-    services.slots.free("runs", f"{target.subject.id}:{base}:{int(attempt) - 1}")
+    series, _, attempt = key.rpartition(":")
+    if int(attempt) > 1:  # a worker that died while it started the one before left its slot behind
+        services.slots.free("runs", f"{target.subject.id}:{series}:{int(attempt) - 1}")
     until = now + _QUEUED
     if not services.slots.take("runs", owner, limit=services.settings.run_concurrency, until=until):
         return False

@@ -33,7 +33,7 @@ def handle(services: Services) -> int:
         try:
             asked += _sweep(services, catalog, image, trace)
         except BreakwaterError as error:
-            _log.error("%s could not be swept: %s", image.name, error)  # noqa: TRY400
+            _log.error("%s could not be swept: %s", image.name, error)
             failures.append(error)
     if failures:
         raise failures[0]

@@ -39,10 +39,7 @@ def handle(services: Services, only: frozenset[str] | None = None) -> tuple[Watc
     Raises what the first bad one raised, when all the others have been seen to.
     """
     catalog = catalogs.current(services)
-    images = [each for each in catalog.images if only is None or each.name in only]
-    seen = asyncio.run(
-        services.upstreams.resolve([(image.source, tag) for image in images for tag in image.tags])
-    )
+    images, seen = _looked(services, catalog, only)
     watches: list[Watch] = []
     failures: list[BreakwaterError] = []
     for image in images:
@@ -51,13 +48,33 @@ def handle(services: Services, only: frozenset[str] | None = None) -> tuple[Watc
             for observation, before in zip(watch.observations, watch.before, strict=True):
                 _apply(services, catalog, image, observation, before)
         except BreakwaterError as error:
-            _log.error("%s could not be watched: %s", image.name, error)  # noqa: TRY400
+            _log.error("%s could not be watched: %s", image.name, error)
             failures.append(error)
         else:
             watches.append(watch)
     if failures:
         raise failures[0]
     return tuple(watches)
+
+
+def gather(
+    services: Services, catalog: Catalog, only: frozenset[str] | None = None
+) -> tuple[Watch, ...]:
+    """Resolve and compare; changes nothing."""
+    images, seen = _looked(services, catalog, only)
+    return tuple(_compare(services, catalog, image, seen) for image in images)
+
+
+def _looked(
+    services: Services, catalog: Catalog, only: frozenset[str] | None
+) -> tuple[tuple[Image, ...], Seen]:
+    images = tuple(each for each in catalog.images if only is None or each.name in only)
+    pairs = [(image.source, tag) for image in images for tag in image.tags]
+    return images, asyncio.run(_resolve(services, pairs))
+
+
+async def _resolve(services: Services, pairs: list[tuple[Repository, str]]) -> Seen:
+    return await services.upstreams.resolve(pairs)
 
 
 def _compare(services: Services, catalog: Catalog, image: Image, seen: Seen) -> Watch:

@@ -75,7 +75,7 @@ class RunLog:
 
 
 def last_line(run_id: str, status: str, seconds: float, error: str) -> str:
-    """Return the line every finished run's log ends with (reference/acr.md §3.4)."""
+    """Return the line every finished run's log ends with."""
     duration = f"{max(0, round(seconds))}s"
     match status:
         case "Succeeded":

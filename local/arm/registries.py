@@ -84,7 +84,7 @@ class Registries:
         )
 
     def _body(self, registry: Registry) -> dict[str, Any]:
-        """Return the resource with every property of the recorded one (reference/acr.md §8.1)."""
+        """Return the resource with every property of the recorded one."""
         moment = self.created.isoformat()
         return {
             "id": registry.resource_id,

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from local.acr.registry import Registry
-from local.arm.errors import invalid, not_found
+from local.arm.errors import invalid, not_found, not_here
 from local.arm.routes import LOCATION, Call
 from local.directory import TENANT, Directory, Principal
 
@@ -198,7 +198,11 @@ def _without(step: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_triggers(given: object) -> None:
-    base = given.get("baseImageTrigger") if isinstance(given, dict) else None
+    triggers = given if isinstance(given, dict) else {}
+    for kind in ("timerTriggers", "sourceTriggers"):
+        if triggers.get(kind):
+            raise not_here(f"a task's {kind}")
+    base = triggers.get("baseImageTrigger")
     if base is None:
         return
     place = "properties.trigger.baseImageTrigger"

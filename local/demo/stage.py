@@ -98,7 +98,7 @@ class Stage:
         found = await self.until(
             lambda: self.state(digest),
             lambda found: found[0] == state,
-            f"candidate …{digest.short} to be {state}",
+            f"candidate {digest.short}… to be {state}",
             seconds,
         )
         return found[1]
@@ -108,7 +108,7 @@ class Stage:
         await self.until(
             self.built_on,
             lambda found: digest in found,
-            f"{hello.TASK} to be built on …{digest.short}",
+            f"{hello.TASK} to be built on {digest.short}…",
             seconds,
         )
 

@@ -67,7 +67,7 @@ class Story:
         faults = self.stage.azure.faults
         lost = faults.add(Fault(_PUSHED, Kind.LOSE, count=1, match=str(digest)))
         await copy_with_skopeo(self.stage.azure, upstream.REPOSITORY, self.stage.staging)
-        self.narrator.say("skopeo copy", f"…{digest.short} is in staging, past the app")
+        self.narrator.say("skopeo copy", f"{digest.short}… is in staging, past the app")
         await self.stage.until(
             _fired(lost), lambda fired: fired == 1, "the event of that push to be lost", 30
         )
@@ -82,7 +82,7 @@ class Story:
     async def _ship(self, node: Node) -> Digest:
         digest = self.stage.ship(node)
         self.narrator.say(
-            "upstream pushed", f"{upstream.REPOSITORY}:{upstream.TAG} …{digest.short}"
+            "upstream pushed", f"{upstream.REPOSITORY}:{upstream.TAG} {digest.short}…"
         )
         await self.stage.watch()
         return digest
@@ -93,7 +93,7 @@ class Story:
         self._check_base(digest)
         self.promoted = digest
         why = "nothing at or above high, its test passed"
-        self.narrator.keep(chapter, f"…{digest.short}", "promoted", why)
+        self.narrator.keep(chapter, f"{digest.short}…", "promoted", why)
 
     async def _rejected(self, chapter: str, digest: Digest, because: str) -> None:
         reasons = await self.stage.reaches(digest, "rejected")
@@ -103,7 +103,7 @@ class Story:
             raise NotAsExpected(problem)
         if self.promoted is not None:
             self._check_base(self.promoted)
-        self.narrator.keep(chapter, f"…{digest.short}", "rejected", reasons[0])
+        self.narrator.keep(chapter, f"{digest.short}…", "rejected", reasons[0])
 
     def _check_base(self, digest: Digest) -> None:
         """Check base's stable tag, its unique tag and their locks."""

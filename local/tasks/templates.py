@@ -7,7 +7,7 @@ _ACTION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _FIELD = re.compile(r"\.([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?")
 _SCOPES = ("Run", "Build", "Values")
 
-# The fields of .Run (acr.md §3.1); an unknown one renders empty in Azure, and is an error here.
+# The fields of .Run; an unknown one renders empty in Azure, and is an error here.
 RUN_FIELDS = frozenset(
     {
         "ID", "Commit", "Repository", "Branch", "GitTag", "TriggeredBy", "Registry", "RegistryName", "Date",

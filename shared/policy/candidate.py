@@ -189,11 +189,10 @@ def _exact(look: _Look) -> Decision | None:
             if not scan.digest == about == staged.platforms.get(scan.platform):
                 reason = f"its scan of {scan.platform} is about another digest"
                 return Decision(Hold(None), State.HELD, (reason,))
-    test = look.facts.test
-    if image.test is not None and test is not None:
-        if test.digest != staged.platforms.get(test.platform):
-            reason = f"its test on {test.platform} is about another digest"
-            return Decision(Hold(None), State.HELD, (reason,))
+    test = look.facts.test if image.test is not None else None
+    if test is not None and test.digest != staged.platforms.get(test.platform):
+        reason = f"its test on {test.platform} is about another digest"
+        return Decision(Hold(None), State.HELD, (reason,))
     return None
 
 

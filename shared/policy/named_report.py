@@ -6,7 +6,8 @@ from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 
 _LINE = re.compile(
-    r"breakwater-report (?P<report>sha256:[0-9a-f]{64}) (?P<subject>sha256:[0-9a-f]{64}) (?P<platform>[a-z0-9_/-]{3,60})"
+    r"breakwater-report (?P<report>sha256:[0-9a-f]{64})"
+    r" (?P<subject>sha256:[0-9a-f]{64}) (?P<platform>[a-z0-9_/-]{3,60})"
 )
 
 

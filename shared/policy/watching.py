@@ -56,8 +56,8 @@ def observe(
         return Observation(tag, Change.UNCHANGED, "staging holds it", digest, record)
     if digest in held:
         return Observation(tag, Change.RETAG, "staging holds it under another tag", digest, record)
-    was = "nothing" if staged is None else f"…{staged.short}"
-    reason = f"upstream has …{digest.short}, staging {was}"
+    was = "nothing" if staged is None else f"{staged.short}…"
+    reason = f"upstream has {digest.short}…, staging {was}"
     return Observation(tag, Change.IMPORT, reason, digest, record)
 
 

@@ -56,6 +56,15 @@ def test_the_default_timeout_is_an_hour_and_triggers_are_kept(here: World) -> No
     assert made.properties.trigger.base_image_trigger.base_image_trigger_type == "Runtime"
 
 
+@pytest.mark.parametrize("kind", ["timerTriggers", "sourceTriggers"])
+def test_a_trigger_that_would_never_fire_is_refused_and_named(here: World, kind: str) -> None:
+    with pytest.raises(HttpResponseError) as refused:
+        here.tasks().tasks.create(GROUP, REGISTRY, "hello-world", body(trigger={kind: [{}]}))
+
+    assert refused.value.status_code == 501
+    assert kind in str(refused.value)
+
+
 def test_a_patch_changes_what_it_names_and_nothing_else(here: World) -> None:
     tasks = here.tasks().tasks
     tasks.create(GROUP, REGISTRY, "hello-world", body(timeout=600))

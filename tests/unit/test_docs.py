@@ -219,7 +219,7 @@ def events() -> set[str]:
 
 
 def _events(node: ast.AST) -> Iterator[str]:
-    event = _third_of_note(node)
+    event = _text_of_note(node)
     if isinstance(event, ast.Constant):
         yield str(event.value)
     if isinstance(event, ast.JoinedStr):  # f"{kind} started"
@@ -235,12 +235,14 @@ def _events(node: ast.AST) -> Iterator[str]:
         yield str(value.value)
 
 
-def _third_of_note(node: ast.AST) -> ast.expr | None:
-    called = node.func if isinstance(node, ast.Call) else None
-    if isinstance(called, ast.Name) and called.id in ("note", "_note"):
-        assert isinstance(node, ast.Call)
-        return node.args[2] if len(node.args) > 2 else None
-    return None
+def _text_of_note(node: ast.AST) -> ast.expr | None:
+    """Return the first argument of a call to `note` that is written out as text: the event."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        return None
+    if node.func.id not in ("note", "_note"):
+        return None
+    texts = (each for each in node.args if isinstance(each, (ast.Constant, ast.JoinedStr)))
+    return next(texts, None)
 
 
 def test_every_event_of_the_journal_is_explained():

@@ -209,7 +209,7 @@ def test_json_says_the_same(capsys):
         "change": "import",
         "from": None,
         "to": str(upstream(made, "new")),
-        "why": f"upstream has …{upstream(made, 'new').short}, staging nothing",
+        "why": f"upstream has {upstream(made, 'new').short}…, staging nothing",
         "target": "contosostaging.azurecr.io/node",
         "writes": ["new", unique_tag("new", upstream(made, "new"))],
     }
