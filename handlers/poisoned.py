@@ -43,7 +43,9 @@ def _entry(services: Services, queue: str, text: str) -> Entry:
         event="given up",
         reasons=sentences((f"{queue}: {_MATTERS[queue]}", text)),
         trace=trace,
-        id=hashlib.sha256(f"poison|{queue}|{text}".encode()).hexdigest()[:32],
+        id=hashlib.sha256(f"poison|{queue}|{text}".encode(errors="backslashreplace")).hexdigest()[
+            :32
+        ],
     )
 
 

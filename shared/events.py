@@ -27,7 +27,8 @@ def pushed(data: object) -> Pushed | None:
     """
     if not isinstance(data, Mapping) or data.get("action") != "push":
         return None
-    target: Mapping[str, Any] = data.get("target") or {}
+    found = data.get("target")
+    target: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     repository, tag = target.get("repository"), target.get("tag") or ""
     if not isinstance(repository, str) or not is_path(repository):
         problem = (

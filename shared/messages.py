@@ -110,7 +110,7 @@ def _valid(name: str, value: str) -> bool:
         case "image":
             return is_path(value)
         case "tag":
-            return not value or is_tag(value)
+            return is_tag(value)
         case "trace":
             return bool(_TRACE.fullmatch(value))
         case "turn":

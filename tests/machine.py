@@ -104,7 +104,7 @@ class Machine:
     @property
     def services(self) -> Services:
         plain = self.world.services
-        mortal = {name: Mortal(getattr(plain, name), self.life) for name in _MORTAL}
+        mortal: dict[str, Any] = {name: Mortal(getattr(plain, name), self.life) for name in _MORTAL}
         return replace(plain, **mortal)
 
     def upstream(self, content: str, platforms: Iterable[str] = PLATFORMS) -> Digest:
@@ -148,7 +148,7 @@ class Machine:
 
     def state(self, digest: Digest, image: str = "node") -> str:
         """Return the candidate's state in the ledger."""
-        return self._row(digest, image)["state"]
+        return str(self._row(digest, image)["state"])
 
     def reasons(self, digest: Digest, image: str = "node") -> list[str]:
         return list(json.loads(self._row(digest, image)["reasons"]))

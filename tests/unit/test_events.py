@@ -90,9 +90,9 @@ def test_a_push_that_names_nothing_usable_is_refused_by_field(target: dict[str, 
     assert str(refusal.value).isprintable()
 
 
-@pytest.mark.parametrize("target", [None, {}, [], ""])
+@pytest.mark.parametrize("target", [None, {}, [], "", "x", [1], 7])
 def test_a_push_of_nothing_is_refused(target: object):
-    with pytest.raises(Permanent, match="data.target.repository"):
+    with pytest.raises(Permanent, match=r"data\.target\.repository"):
         pushed({"action": "push", "target": target})
 
 

@@ -5,16 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from handlers import import_image, watch_upstreams
-from shared.errors import Permanent, Transient
-from shared.messages import ImportMessage, encode
-from shared.oci import media_types
+from handlers import advance_candidate, import_image, watch_upstreams
+from shared.errors import Permanent
+from shared.messages import ImportMessage, LookMessage, encode
 from shared.oci.digest import Digest
-from shared.oci.manifest import Descriptor
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
-from tests.fake_registries import FakeImports, FakeUpstreams
-from tests.fakes import index
+from tests.fake_registries import FakeImports
 from tests.machine import BASE, PLATFORMS, STAGING, TAG, UPSTREAM, Machine
 
 REFUSED = "GATEWAY_TIMEOUT: the source registry did not answer"
@@ -141,97 +138,6 @@ def test_a_unique_tag_of_another_digest_in_base_is_refused():
     assert machine.world.slots.held() == []
 
 
-def attach(machine: Machine, to: Digest, artifact_type: str) -> Digest:
-    """Let upstream attach something."""
-    content = machine.world.upstreams.content
-    subject = content.head(UPSTREAM, to)
-    assert subject is not None
-    return content.attach(
-        UPSTREAM,
-        subject,
-        artifact_type=artifact_type,
-        media_type="application/json",
-        content=artifact_type.encode(),
-        annotations={},
-    )
-
-
-def test_upstreams_referrers_come_along_to_base_but_never_breakwaters_own_kinds():
-    machine = Machine()
-    digest = machine.upstream("white")
-    child = index("white", PLATFORMS)[0].digest
-    signature = attach(machine, digest, "application/vnd.dev.cosign.artifact.sig.v1+json")
-    sbom = attach(machine, child, "application/spdx+json")
-    forged = [
-        attach(machine, each, kind)
-        for each in (digest, child)
-        for kind in (
-            media_types.REPORT,
-            media_types.TEST_RESULT,
-            media_types.DECISION_ARTIFACT,
-            "application/vnd.breakwater.waiver.v9",
-        )
-    ]
-
-    machine.watch()
-    machine.settle()
-    machine.sweep()
-    machine.settle()
-
-    assert machine.state(digest) == "promoted"
-    for repository in (STAGING, BASE):
-        there = {each.digest for each in machine.world.registries.manifests(repository)}
-        assert {signature, sbom} <= there
-        assert not there & set(forged)
-    assert machine.world.slots.held() == []
-
-
-def test_a_referrer_that_cannot_be_imported_does_not_stop_its_image():
-    machine = Machine()
-    digest = machine.upstream("white")
-    signature = attach(machine, digest, "application/x.signature")
-    machine.watch()
-    for message in machine.world.queues.take():
-        machine.world.queues.send(message.queue, message.text)
-    lost = ImportMessage("node", TAG, str(Digest.of(b"never there")), "ab" * 8, str(digest))
-    machine.world.queues.send("imports", encode(lost))
-
-    machine.settle()
-
-    assert machine.state(digest) == "promoted"
-    assert "referrer lost" in machine.events()
-    assert machine.world.registries.manifest(BASE, signature) is not None
-    assert machine.world.slots.held() == []
-
-
-class Secretive(FakeUpstreams):
-    """An upstream whose referrers cannot be listed."""
-
-    async def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
-        problem = "HTTP 503"
-        raise Transient(problem)
-
-
-def test_an_upstream_that_cannot_list_referrers_does_not_stop_its_image():
-    machine = Machine()
-    broken = Secretive()
-    broken.content = machine.world.upstreams.content
-    machine.world.upstreams = broken
-    digest = machine.upstream("white")
-    machine.watch()
-
-    for _ in range(30):
-        for message in machine.world.queues.take():
-            try:
-                machine._deliver(message.queue, message.text)
-            except Transient:
-                continue  # into the poison queue
-        machine._end_runs()
-        machine.world.clock.advance(seconds=15)
-
-    assert machine.state(digest) == "promoted"
-
-
 def test_a_digest_that_two_watches_saw_is_imported_once_and_journaled_once():
     machine = Machine()
     digest = machine.upstream("white")
@@ -270,6 +176,27 @@ def test_an_import_for_an_image_the_catalog_dropped_does_nothing():
 
     assert machine.world.queues.sent == []
     assert machine.world.slots.held() == []
+
+
+def test_a_look_at_what_is_being_imported_neither_asks_again_nor_changes_its_state():
+    machine = Machine()
+    machine.world.imports.running = 99
+    digest = machine.upstream("white")
+    machine.watch()
+    (message,) = machine.world.queues.take()
+    import_image.handle(machine.services, message.text)
+    (carried_on,) = machine.world.queues.take()
+
+    look = LookMessage("node", str(digest), "ab" * 8)
+    advance_candidate.handle(machine.services, encode(look))
+
+    assert machine.state(digest) == "importing"
+    assert machine.world.queues.sent == []
+    machine.world.imports.running = 0
+    machine.world.queues.send(carried_on.queue, carried_on.text)
+    machine.settle()
+    assert machine.state(digest) == "promoted"
+    assert machine.events().count("detected") == 1
 
 
 def test_a_late_import_of_what_upstream_has_replaced_takes_no_stable_tag():

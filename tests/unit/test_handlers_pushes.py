@@ -135,7 +135,7 @@ def test_a_push_event_that_cannot_be_read_is_refused():
     machine = Machine()
 
     for handler in (on_staging_push, on_base_push):
-        with pytest.raises(Permanent, match="data.target.digest"):
+        with pytest.raises(Permanent, match=r"data\.target\.digest"):
             handler.handle(machine.services, {"action": "push", "target": {"repository": "node"}})
 
 

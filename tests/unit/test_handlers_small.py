@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from handlers import api_status, due, poisoned
 from handlers.plain import plain, sentences
 from shared.errors import Transient
-from shared.messages import ImportMessage, LookMessage, RebuildMessage, decode, encode
+from shared.messages import ImportMessage, LookMessage, Message, RebuildMessage, decode, encode
 from shared.ports import Entry, Row
 from tests.builders import a_digest
 from tests.fake_storage import FakeJournal, FakeLedger, FakeQueues
@@ -18,7 +18,7 @@ from tests.machine import Machine
 
 DIGEST = str(a_digest(1))
 TRACE = "ab" * 8
-MESSAGES = {
+MESSAGES: dict[str, Message] = {
     "imports": ImportMessage("node", "9-alpine", DIGEST, TRACE),
     "candidates": LookMessage("node", DIGEST, TRACE),
     "rebuilds": RebuildMessage(

@@ -32,9 +32,9 @@ GRACE, AGAIN = timedelta(seconds=120), timedelta(seconds=10)
 STALE = replace(a_task(), dependencies=(Dependency(BASE, "20", OLD),))
 
 
-def a_run(id: str = "r1", state: RunState = RunState.RUNNING, *updated: Digest) -> Run:
+def a_run(name: str = "r1", state: RunState = RunState.RUNNING, *updated: Digest) -> Run:
     images = tuple((BASE, "20", digest) for digest in updated)
-    return Run(id, state, state.value.capitalize(), updated=images)
+    return Run(name, state, state.value.capitalize(), updated=images)
 
 
 def step(

@@ -1,6 +1,7 @@
 """What a look at an upstream tag means, and the record of what was current when."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -109,7 +110,7 @@ def test_spans_are_in_order_adjoin_without_overlap_and_only_the_last_is_open(
     spans = watched.spans
     assert len(spans) <= 20
     assert watched.current == (history[-1] if history else None)
-    for earlier, later in zip(spans, spans[1:], strict=False):
+    for earlier, later in pairwise(spans):
         assert earlier.end is not None
         assert earlier.start < earlier.end <= later.start
         assert earlier.digest != later.digest or earlier.end < later.start

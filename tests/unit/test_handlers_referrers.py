@@ -1,0 +1,102 @@
+"""What upstream attached: it comes along, it never counts, and it never stops its image."""
+
+from shared.errors import Transient
+from shared.messages import ImportMessage, encode
+from shared.oci import media_types
+from shared.oci.digest import Digest
+from shared.oci.manifest import Descriptor
+from shared.oci.reference import Repository
+from tests.fake_registries import FakeUpstreams
+from tests.fakes import index
+from tests.machine import BASE, PLATFORMS, STAGING, TAG, UPSTREAM, Machine
+
+
+def attach(machine: Machine, to: Digest, artifact_type: str) -> Digest:
+    """Let upstream attach something."""
+    content = machine.world.upstreams.content
+    subject = content.head(UPSTREAM, to)
+    assert subject is not None
+    return content.attach(
+        UPSTREAM,
+        subject,
+        artifact_type=artifact_type,
+        media_type="application/json",
+        content=artifact_type.encode(),
+        annotations={},
+    )
+
+
+def test_upstreams_referrers_come_along_to_base_but_never_breakwaters_own_kinds():
+    machine = Machine()
+    digest = machine.upstream("white")
+    child = index("white", PLATFORMS)[0].digest
+    signature = attach(machine, digest, "application/vnd.dev.cosign.artifact.sig.v1+json")
+    sbom = attach(machine, child, "application/spdx+json")
+    forged = [
+        attach(machine, each, kind)
+        for each in (digest, child)
+        for kind in (
+            media_types.REPORT,
+            media_types.TEST_RESULT,
+            media_types.DECISION_ARTIFACT,
+            "application/vnd.breakwater.waiver.v9",
+        )
+    ]
+
+    machine.watch()
+    machine.settle()
+    machine.sweep()
+    machine.settle()
+
+    assert machine.state(digest) == "promoted"
+    for repository in (STAGING, BASE):
+        there = {each.digest for each in machine.world.registries.manifests(repository)}
+        assert {signature, sbom} <= there
+        assert not there & set(forged)
+    assert machine.world.slots.held() == []
+
+
+def test_a_referrer_that_cannot_be_imported_does_not_stop_its_image():
+    machine = Machine()
+    digest = machine.upstream("white")
+    signature = attach(machine, digest, "application/x.signature")
+    machine.watch()
+    for message in machine.world.queues.take():
+        machine.world.queues.send(message.queue, message.text)
+    lost = ImportMessage("node", TAG, str(Digest.of(b"never there")), "ab" * 8, str(digest))
+    machine.world.queues.send("imports", encode(lost))
+
+    machine.settle()
+
+    assert machine.state(digest) == "promoted"
+    assert "referrer lost" in machine.events()
+    assert machine.world.registries.manifest(BASE, signature) is not None
+    assert machine.world.slots.held() == []
+
+
+class Secretive(FakeUpstreams):
+    """An upstream whose referrers cannot be listed."""
+
+    async def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
+        problem = "HTTP 503"
+        raise Transient(problem)
+
+
+def test_an_upstream_that_cannot_list_referrers_does_not_stop_its_image():
+    machine = Machine()
+    broken = Secretive()
+    broken.content = machine.world.upstreams.content
+    machine.world.upstreams = broken
+    digest = machine.upstream("white")
+    machine.watch()
+
+    for _ in range(30):
+        for message in machine.world.queues.take():
+            try:
+                machine._deliver(message.queue, message.text)
+            except Transient:
+                continue  # into the poison queue
+        machine._end_runs()
+        machine.world.clock.advance(seconds=15)
+
+    assert machine.state(digest) == "promoted"
