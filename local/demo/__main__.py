@@ -15,6 +15,8 @@ from local.demo.narrator import Narrator
 from local.demo.stage import NotAsExpected, stage
 from shared.errors import BreakwaterError
 
+_WIDTH = 120  # columns of the closing table where there is no terminal to ask
+
 
 def main() -> int:
     """Tell the story; 0 when everything went as told, 1 when something did not, 130 on Ctrl-C."""
@@ -23,6 +25,8 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)  # the emulators' own; the app's log is a file in the folder
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
     if arguments.work is not None:
         return _run(console, arguments.work)
     with tempfile.TemporaryDirectory(prefix="breakwater-demo-") as folder:

@@ -7,62 +7,21 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-from azure.core.exceptions import HttpResponseError
 
 from local.images import push
 from shared.oci import media_types
 from shared.oci.digest import Digest
-from tests.contract.arm_world import GROUP, World, an_image, free_port, stored, told, world
-
-REPO = "library/node"
+from tests.contract.arm_imports import REPO, body, failure, run
+from tests.contract.arm_world import World, an_image, free_port, stored, world
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with world(tmp_path, monkeypatch) as made:
         yield made
-
-
-def body(
-    digest: Any = None,
-    *,
-    tag: str = "9-alpine",
-    targets: Any = ("node:9",),
-    untagged: Any = (),
-    source: Any = None,
-    mode: str = "NoForce",
-) -> dict[str, Any]:
-    image = f"{REPO}@{digest}" if digest else f"{REPO}:{tag}"
-    return {
-        "source": {"registryUri": "docker.io", "sourceImage": image, **(source or {})},
-        "targetTags": list(targets),
-        "untaggedTargetRepositories": list(untagged),
-        "mode": mode,
-    }
-
-
-def run(
-    here: World,
-    parameters: dict[str, Any],
-    *,
-    who: str = "breakwater",
-    into: str = "contosostaging",
-) -> Any:
-    client = here.acr(who).registries
-    poller = client.begin_import_image(GROUP, into, parameters, polling_interval=0.02)
-    return poller.result()
-
-
-def failure(here: World, parameters: dict[str, Any], **more: Any) -> Any:
-    with pytest.raises(HttpResponseError) as failed:
-        run(here, parameters, **more)
-    assert failed.value.error is not None
-    assert told(failed).message.startswith("Operation registries-")
-    return failed.value
 
 
 def test_a_private_source_needs_credentials(here: World) -> None:

@@ -86,7 +86,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 def test_what_is_good_is_promoted_under_its_unique_tag(told: Told):
     for digest in (WHITE, BLUE, FIXED, LAVENDER):
         assert told.base_tags[unique_tag(upstream.TAG, digest)] == (str(digest), False, False)
-        assert told.events(digest)[-1] in ("promoted", "rebuilt")
+        assert told.events(digest).count("promoted") == 1
+
+
+def test_what_base_moved_on_from_is_superseded(told: Told):
+    for digest in (WHITE, BLUE, FIXED):
+        assert "superseded" in told.events(digest)
+    assert "superseded" not in told.events(LAVENDER)
 
 
 def test_the_stable_tag_is_the_last_good_one_and_cannot_be_deleted(told: Told):

@@ -1,42 +1,15 @@
 """What counts as a scan's report: the one its own run's log names, about that very manifest."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 
 from shared.oci import media_types
 from shared.oci.digest import Digest
-from shared.ports import ScanRequest, TestRequest
+from shared.ports import ScanRequest
 from tests import builders
-from tests.fakes import index
-from tests.machine import BASE, PLATFORMS, Machine
-
-AMD64, ARM64 = (each.digest for each in index("white", PLATFORMS)[:-1])
-
-
-@dataclass
-class Telling(Machine):
-    """A machine whose scan runs say what they are told to say."""
-
-    says: Callable[[Machine, ScanRequest], str] | None = None
-    tests_say: str = "fine\n"
-
-    def _end(self, run_id: str, request: ScanRequest | TestRequest) -> None:
-        registry = request.repository.registry
-        if isinstance(request, TestRequest):
-            self.world.tasks.finish(registry, run_id, log=self.tests_say)
-        elif self.says is not None:
-            self.world.tasks.finish(registry, run_id, log=self.says(self, request))
-        else:
-            super()._end(run_id, request)
-
-
-def looked_at(machine: Machine) -> Digest:
-    digest = machine.upstream("white")
-    machine.watch()
-    machine.settle()
-    return digest
+from tests.machine import BASE, Machine
+from tests.telling import AMD64, ARM64, Telling, looked_at
 
 
 def attached(

@@ -1,7 +1,6 @@
 """Runs: lost, refused, endless, unreadable; each is said in a sentence, and gives its slot back."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -18,33 +17,8 @@ from tests import builders
 from tests.fake_registries import FakeRegistries
 from tests.fake_tasks import FakeTasks
 from tests.fakes import index
-from tests.machine import PLATFORMS, STAGING, TAG, Machine
-
-AMD64, ARM64 = (each.digest for each in index("white", PLATFORMS)[:-1])
-
-
-@dataclass
-class Telling(Machine):
-    """A machine whose scan runs say what they are told to say."""
-
-    says: Callable[[Machine, ScanRequest], str] | None = None
-    tests_say: str = "fine\n"
-
-    def _end(self, run_id: str, request: ScanRequest | TestRequest) -> None:
-        registry = request.repository.registry
-        if isinstance(request, TestRequest):
-            self.world.tasks.finish(registry, run_id, log=self.tests_say)
-        elif self.says is not None:
-            self.world.tasks.finish(registry, run_id, log=self.says(self, request))
-        else:
-            super()._end(run_id, request)
-
-
-def looked_at(machine: Machine) -> Digest:
-    digest = machine.upstream("white")
-    machine.watch()
-    machine.settle()
-    return digest
+from tests.machine import STAGING, TAG, Machine
+from tests.telling import AMD64, Telling, looked_at
 
 
 class Lossy(FakeRegistries):
