@@ -30,7 +30,7 @@ SETTINGS = {
     "SWEEP_SCHEDULE": NEVER,
     "LOOK_AGAIN_SECONDS": "1",
     "REBUILD_GRACE_SECONDS": "4",
-    "CLAIM_SECONDS": "5",
+    "CLAIM_SECONDS": "15",
     "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:02",
     "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.5",
 }
