@@ -21,11 +21,11 @@ help: ## Show this help
 	@echo "Needs Python 3.13 and, once, apt (as root or with sudo). README.md says the rest."
 
 .PHONY: demo
-demo: $(READY) ## Run the whole story on a local Azure: a fix arrives, a bad image is stopped
+demo: root-for-demo $(READY) ## Run the whole story on a local Azure: a fix arrives, a bad image is stopped
 	@$(PY) -m local.demo
 
 .PHONY: test
-test: $(READY) ## Run every test: unit, contract, end to end
+test: root-for-test $(READY) ## Run every test: unit, contract, end to end
 	$(PY) -m pytest --numprocesses 2 --dist loadfile
 
 .PHONY: check
@@ -36,7 +36,7 @@ check: $(VENV)/.installed ## Check style, types and the direction of imports
 	@$(VENV)/bin/lint-imports
 
 .PHONY: up
-up: $(READY) ## Start the local Azure and the app on it; Ctrl-C stops everything
+up: root-for-up $(READY) ## Start the local Azure and the app on it; Ctrl-C stops everything
 	@$(PY) -m local up
 
 .PHONY: down
@@ -57,6 +57,9 @@ lock: $(VENV)/.installed ## Pin the dependencies anew, from requirements*.in
 	@for set in requirements requirements-dev; do $(VENV)/bin/uv pip compile --quiet --upgrade \
 		--no-header --no-emit-index-url --no-emit-find-links --generate-hashes \
 		--python-version 3.13 $$set.in --output-file $$set.txt; done
+
+root-for-demo root-for-test root-for-up:
+	@./tools/check-root $(@:root-for-%=%)
 
 .PHONY: clean
 clean: ## Stop a running local Azure, and remove everything that was installed into the checkout

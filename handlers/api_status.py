@@ -5,22 +5,34 @@ from typing import Any
 
 from handlers import catalogs
 from handlers.recording import STATE
+from shared.errors import Misconfigured
 from shared.ports import Row
 from shared.services import Services
 
 
 def handle(services: Services) -> str:
-    """Return the status as JSON text: the catalog's notes, and each candidate with its reasons."""
-    catalog = catalogs.current(services)
+    """Return the status as JSON text: the catalog or its faults, and each candidate with its reasons."""
     candidates = [_candidate(row) for row in services.ledger.all(STATE)]
     candidates.sort(key=lambda each: each["since"], reverse=True)
     body = {
         "now": services.clock.now().isoformat(),
-        "catalog": {"place": catalog.place, "digest": str(catalog.digest_of_text)},
-        "notes": catalog.notes,
+        "catalog": _catalog(services),
         "candidates": candidates,
     }
     return json.dumps(body, indent=2)
+
+
+def _catalog(services: Services) -> dict[str, Any]:
+    """Describe the catalog, or say what is wrong with it: now is when an operator looks here."""
+    try:
+        catalog = catalogs.current(services)
+    except Misconfigured as error:
+        return {"faults": str(error).splitlines()}
+    return {
+        "place": catalog.place,
+        "digest": str(catalog.digest_of_text),
+        "notes": list(catalog.notes),
+    }
 
 
 def _candidate(row: Row) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Gathering the facts about a candidate from registries and ledger."""
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from handlers import runs
@@ -9,25 +11,44 @@ from shared.catalog import Catalog, Image, ScanMode
 from shared.errors import Permanent
 from shared.oci import media_types
 from shared.oci.digest import Digest
-from shared.oci.manifest import Manifest
+from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.platform import Platform
 from shared.oci.reference import Repository
+from shared.policy import promotion
 from shared.policy.candidate import platform_to_test
 from shared.policy.facts import Facts, Scan, Span, Staged, Tested, Watched
 from shared.ports import Row
 from shared.services import Services
 
 _LARGEST_CONFIG = 4 * 1024 * 1024  # bytes
+_LARGEST_DECISION = 1024 * 1024  # bytes
+_MOST_CONTENTS = 50  # manifests in an index, nested ones and itself included
 
 
-def facts(services: Services, catalog: Catalog, image: Image, subject: Subject) -> Facts:
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Our decision on a digest, and the reports and results it names."""
+
+    digest: Digest
+    named: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered(Facts):
+    """Facts, with the decision that `decided` rests on: listing it once is enough."""
+
+    decision: Decided | None = None
+
+
+def facts(services: Services, catalog: Catalog, image: Image, subject: Subject) -> Gathered:
     """Return everything known about the candidate now."""
     repository = catalog.staging.repository(image.name)
     staged = _staged(services, repository, subject.digest)
     rows = services.ledger.rows(subject.id)
     base = catalog.base.repository(image.name)
     held = {tag: _digest_of(services, base, tag) for tag in image.tags}
-    return Facts(
+    found = decision(services, base, subject.digest) if subject.digest in held.values() else None
+    return Gathered(
         image=image,
         digest=subject.digest,
         watched=watched(services, image),
@@ -35,8 +56,8 @@ def facts(services: Services, catalog: Catalog, image: Image, subject: Subject) 
         scans=_scans(services, image, subject, repository, staged, rows),
         test=_test(services, image, subject, repository, staged, rows),
         base=held,
-        decided=subject.digest in held.values()
-        and decision(services, base, subject.digest) is not None,
+        decided=found is not None,
+        decision=found,
     )
 
 
@@ -60,16 +81,53 @@ def watch_row(image: Image, record: Watched) -> Row:
     return Row(watch_subject(image), record.tag, {"spans": json.dumps(spans)})
 
 
-def decision(services: Services, base: Repository, digest: Digest) -> Digest | None:
-    """Return the decision attached to the digest in base; only Breakwater writes there."""
-    return next(
-        (
-            each.digest
-            for each in services.data_plane.referrers(base, digest)
-            if each.artifact_type == media_types.DECISION_ARTIFACT
-        ),
-        None,
-    )
+def decision(services: Services, base: Repository, digest: Digest) -> Decided | None:
+    """Return our decision on the digest in base, if there is one."""
+    return trusted(services, base, digest, services.data_plane.referrers(base, digest))
+
+
+def trusted(
+    services: Services, base: Repository, digest: Digest, referrers: Iterable[Descriptor]
+) -> Decided | None:
+    """Return the first of these referrers that is our decision by its content, not by its label."""
+    for each in referrers:
+        if each.artifact_type == media_types.DECISION_ARTIFACT:
+            names = _read_decision(services, base, digest, each.digest)
+            if names is not None:
+                return Decided(each.digest, names)
+    return None
+
+
+def contents(services: Services, repository: Repository, digest: Digest) -> list[Manifest] | str:
+    """Read the manifest and everything an import brings along with it, or say why that is impossible."""
+    wanted, found = [digest], dict[Digest, Manifest]()
+    while wanted:
+        each = wanted.pop()
+        if each in found:
+            continue
+        if len(found) == _MOST_CONTENTS:
+            return f"{digest} brings more than {_MOST_CONTENTS} manifests along"
+        try:
+            manifest = services.data_plane.manifest(repository, each)
+        except Permanent as error:
+            return f"{each}, which it brings along, cannot be read: {error}"
+        if manifest is None:
+            return f"staging does not hold {each}, which it brings along"
+        found[each] = manifest
+        wanted.extend(child.digest for child in manifest.manifests)
+    return list(found.values())
+
+
+def _read_decision(
+    services: Services, base: Repository, digest: Digest, referrer: Digest
+) -> tuple[Digest, ...] | None:
+    try:
+        manifest = services.data_plane.manifest(base, referrer)
+        blob = promotion.decided(manifest, digest) if manifest else None
+        content = services.data_plane.blob(base, blob, _LARGEST_DECISION) if blob else b""
+    except Permanent:
+        return None
+    return promotion.named(content, base, digest)
 
 
 def _spans(row: Row | None) -> tuple[Span, ...]:

@@ -1,16 +1,20 @@
 """An import was asked for: bring the digest into staging and have its candidate looked at."""
 
 import asyncio
+import random
 from datetime import timedelta
 
 from handlers import catalogs, gathering, looking
 from handlers.claims import claim
-from handlers.importing import Copy, Outcome, drive, pending
+from handlers.importing import Copy, Outcome, Progress, drive
+from handlers.patience import patiently
 from handlers.recording import Subject, note, record
 from shared.catalog import Catalog, Image
+from shared.errors import Permanent, Transient
 from shared.messages import IMPORTS, ImportMessage, decode, encode
 from shared.oci import media_types
 from shared.oci.digest import Digest
+from shared.oci.manifest import Descriptor
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.candidate import State
@@ -18,14 +22,23 @@ from shared.services import Services
 
 _MOST_REFERRERS = 50
 _BUSY = timedelta(seconds=3)
+_LONGEST_DELAY = timedelta(minutes=15)  # of a message in a queue
+
+
+class _Collision(Permanent):
+    """Another digest has the unique tag."""
 
 
 def handle(services: Services, text: str) -> None:
     """Bring one import a step on; what is under way is looked at again by a later message."""
     message = decode(text, ImportMessage)
+    patiently(services, IMPORTS, text, lambda: _handle(services, message))
+
+
+def _handle(services: Services, message: ImportMessage) -> None:
     catalog = catalogs.current(services)
     image = catalog.image(message.image)
-    if image is None:
+    if image is None or message.tag not in image.tags:
         return  # dropped from the catalog since
     key = f"look:{Subject(image.name, Digest(message.subject or message.digest), '').id}"
     with claim(services, key) as claimed:
@@ -41,18 +54,21 @@ def _step(
     if message.subject:
         return _referrer(services, image, target, message)
     subject = Subject(image.name, Digest(message.digest), message.trace)
-    taken = services.data_plane.tag(target, unique_tag(message.tag, subject.digest))
-    if taken is not None and taken.digest != subject.digest:
-        reason = f"unique tag collision: {taken.name} is {taken.digest}"
-        record(services, subject, State.FAILED, (reason,))
+    unique = unique_tag(message.tag, subject.digest)
+    copy = Copy(subject.id, "import", image.source, subject.digest, target, (message.tag, unique))
+
+    def there() -> bool:
+        taken = services.data_plane.tag(target, unique)
+        if taken is not None and taken.digest != subject.digest:
+            reason = f"unique tag collision: {unique} is {taken.digest}"
+            raise _Collision(reason)
+        return services.data_plane.head(target, subject.digest) is not None
+
+    try:
+        progress = drive(services, copy, there=there)
+    except _Collision as collision:
+        record(services, subject, State.FAILED, (str(collision),))
         return None
-    under_way = pending(services.ledger.rows(subject.id), "import")
-    if under_way is None and services.data_plane.head(target, subject.digest) is not None:
-        _arrived(services, image, target, message, subject)
-        return None
-    tags = (message.tag, unique_tag(message.tag, subject.digest))
-    copy = Copy(subject.id, "import", image.source, subject.digest, target, tags)
-    progress = drive(services, copy)
     match progress.outcome:
         case Outcome.DONE:
             _arrived(services, image, target, message, subject)
@@ -62,21 +78,33 @@ def _step(
             record(services, subject, State.FAILED, (reason,))
             return None
         case _:
-            record(services, subject, State.IMPORTING, (f"from {image.source}",))
-            return timedelta(seconds=services.settings.look_again_seconds)
+            if not progress.no_slot:
+                record(services, subject, State.IMPORTING, (f"from {image.source}",))
+            return _later(services, progress)
+
+
+def _later(services: Services, progress: Progress) -> timedelta:
+    """Return when to come back: what waits for a slot waits longer, and not all together."""
+    seconds: float = services.settings.look_again_seconds
+    if progress.no_slot:
+        seconds *= random.uniform(6, 30)  # noqa: S311  # spreads load, guards nothing
+    return min(timedelta(seconds=seconds), _LONGEST_DELAY)
 
 
 def _arrived(
     services: Services, image: Image, target: Repository, message: ImportMessage, subject: Subject
 ) -> None:
     """See to the tags, ask for the referrers, and have the candidate looked at."""
-    manifest = services.data_plane.manifest(target, subject.digest)
-    if manifest is None:
+    try:
+        manifest = services.data_plane.manifest(target, subject.digest)
+    except Permanent as error:  # a manifest that two readers could read as two things
+        record(services, subject, State.FAILED, (str(error),))
         return
-    unique = unique_tag(message.tag, subject.digest)
-    newest = {each.tag: each.current for each in gathering.watched(services, image)}
-    stale = newest.get(message.tag) not in (None, subject.digest)
-    for tag in (unique,) if stale else (unique, message.tag):
+    if manifest is None:
+        missing = f"{target} showed {subject.digest} a moment ago, and does not give it"
+        raise Transient(missing)
+    tags = _tags(services, image, message, subject)
+    for tag in tags:
         entry = services.data_plane.tag(target, tag)
         if entry is None or entry.digest != subject.digest:
             services.data_plane.put_manifest(target, tag, manifest)
@@ -86,33 +114,65 @@ def _arrived(
         services,
         subject,
         "imported",
-        (f"{target.at(subject.digest)} as {message.tag} and {unique}",),
+        (f"{target.at(subject.digest)} as {' and '.join(tags)}",),
         once=f"imported|{subject.id}|{message.tag}|{arrival}",
     )
-    # Asked before upstream is: a registry that cannot list referrers must not stop the candidate.
+    # Asked before upstream is: whatever a registry does with referrers must not stop the candidate.
     looking.ask(services, subject, "it was imported")
     parts = (subject.digest, *(each.digest for each in manifest.manifests))
-    for digest in _upstream_referrers(services, image, parts):
+    for digest in _upstream_referrers(services, image, subject, parts):
         more = ImportMessage(
             image.name, message.tag, str(digest), message.trace, str(subject.digest)
         )
         services.queues.send(IMPORTS, encode(more))
 
 
+def _tags(
+    services: Services, image: Image, message: ImportMessage, subject: Subject
+) -> tuple[str, ...]:
+    """Return what the digest is to be called: each stable tag upstream has it under, and a unique.
+
+    One message stands for all tags of a digest. Its own may have moved on while it waited.
+    """
+    newest = {each.tag: each.current for each in gathering.watched(services, image)}
+    stable = [tag for tag, current in newest.items() if current == subject.digest]
+    if newest.get(message.tag) is None:
+        stable.append(message.tag)
+    return (*stable, unique_tag(message.tag, subject.digest))
+
+
 def _upstream_referrers(
-    services: Services, image: Image, parts: tuple[Digest, ...]
+    services: Services, image: Image, subject: Subject, parts: tuple[Digest, ...]
 ) -> tuple[Digest, ...]:
-    """Return what upstream attached, kept for consumers; nothing of Breakwater's own kinds."""
+    """Return what upstream attached, kept for consumers; nothing of Breakwater's own kinds.
 
-    async def listed() -> list[Digest]:
-        return [
-            each.digest
-            for part in parts
-            for each in await services.upstreams.referrers(image.source, part)
-            if not each.artifact_type.startswith(media_types.OWN_PREFIX)
-        ]
+    A part that cannot be asked about is noted, and what the others gave is used.
+    """
 
-    return tuple(asyncio.run(listed())[:_MOST_REFERRERS])
+    async def listed() -> list[tuple[Descriptor, ...] | BaseException]:
+        asked = (services.upstreams.referrers(image.source, part) for part in parts)
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found: dict[Digest, None] = {}
+    for answer in asyncio.run(listed()):
+        if isinstance(answer, Exception):  # whatever a foreign registry does to its reader
+            reason = f"upstream's referrers could not all be listed: {answer}"
+            note(services, subject, "referrer lost", (reason,), once=f"referrers|{subject.id}")
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            # An index would bring manifests along that nobody has looked at.
+            kinds = {
+                each.digest: each.artifact_type
+                for each in answer
+                if each.media_type in media_types.MANIFESTS
+            }
+            found |= {
+                digest: None
+                for digest, kind in kinds.items()
+                if not kind.startswith(media_types.OWN_PREFIX)
+            }
+    return tuple(found)[:_MOST_REFERRERS]
 
 
 def _referrer(
@@ -121,14 +181,11 @@ def _referrer(
     digest = Digest(message.digest)
     owner = Subject(image.name, Digest(message.subject), message.trace)
     copy = Copy(owner.id, f"referrer:{digest.short}", image.source, digest, target)
-    under_way = pending(services.ledger.rows(owner.id), copy.key)
-    if under_way is None and services.data_plane.head(target, digest) is not None:
-        return None
-    progress = drive(services, copy)
+    progress = drive(
+        services, copy, there=lambda: services.data_plane.head(target, digest) is not None
+    )
     if progress.outcome is Outcome.FAILED:
         reason = f"its referrer {digest} could not be imported: {progress.error}"
         note(services, owner, "referrer lost", (reason,), once=f"referrer|{owner.id}|{digest}")
         return None
-    if progress.outcome is Outcome.DONE:
-        return None
-    return timedelta(seconds=services.settings.look_again_seconds)
+    return None if progress.outcome is Outcome.DONE else _later(services, progress)

@@ -1,6 +1,6 @@
 """Imports driven step by step: started once, polled by later looks, verified by digest."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -15,6 +15,8 @@ MAX_ATTEMPTS = 3
 _DEADLINE = timedelta(minutes=30)  # imports have hung in Running for good (Azure/acr#617)
 _FORGIVEN = timedelta(hours=1)  # after that long a given-up import is tried anew
 _VERIFICATIONS = 5  # a registry may need a moment to show what it was given
+_ASKING, _ASKED = "asking", "asked"  # before its message was sent, and after: not started yet
+_STAGING = "import"  # the ledger's key of an import into staging
 
 
 class Outcome(Enum):
@@ -32,6 +34,7 @@ class Progress:
 
     outcome: Outcome
     error: str = ""
+    no_slot: bool = False  # too many others are under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,24 @@ class Copy:
         """Who holds the slot."""
         return f"{self.candidate}:{self.key}"
 
+    @property
+    def slots(self) -> str:
+        """Which kind of slot it needs: a backlog into staging must not starve promotions."""
+        into_base = self.key.partition(":")[0] == "base"
+        return "imports:base" if into_base else "imports:staging"
 
-def drive(services: Services, copy: Copy) -> Progress:
+
+def drive(services: Services, copy: Copy, *, there: Callable[[], bool] = lambda: False) -> Progress:
     """Bring the import one step on. Called again until it is DONE or FAILED; twice is harmless.
 
     It has to be called to the end even when the target shows the digest already: only then is the
-    slot given back, and the rest of an index certain to be there.
+    slot given back, and the rest of an index certain to be there. `there` is asked when a slot is
+    held and before anything starts: True means that nothing need start. What it raises is raised.
     """
     now = services.clock.now()
     row = pending(services.ledger.rows(copy.candidate), copy.key)
-    if row is None:
-        return _start(services, copy, Row(copy.candidate, copy.key), 1, now)
+    if row is None or _is_unstarted(row):
+        return _start(services, copy, row or Row(copy.candidate, copy.key), 1, now, there)
     state, at = str(row.values["state"]), datetime.fromisoformat(str(row.values["at"]))
     attempt = int(row.values["attempt"])
     if state == "running":
@@ -71,7 +81,7 @@ def drive(services: Services, copy: Copy) -> Progress:
     if services.data_plane.head(copy.target, copy.digest) is not None:
         return _conclude(services, copy)  # what was lost, or said to have failed, has arrived
     if state == "starting":
-        return _start(services, copy, row, attempt, now)
+        return _start(services, copy, row, attempt, now, there)
     if attempt >= MAX_ATTEMPTS:
         if now < at + _FORGIVEN:
             return Progress(Outcome.FAILED, str(row.values["error"]))
@@ -79,7 +89,7 @@ def drive(services: Services, copy: Copy) -> Progress:
     pause = timedelta(seconds=6 * services.settings.look_again_seconds * attempt)
     if now < at + pause:
         return Progress(Outcome.RUNNING)
-    return _start(services, copy, row, attempt + 1, now)
+    return _start(services, copy, row, attempt + 1, now, there)
 
 
 def pending(rows: Iterable[Row], key: str) -> Row | None:
@@ -92,13 +102,65 @@ def left_alone(row: Row, now: datetime) -> bool:
 
     An import's own message carries it on; one that stands still for longer has lost its message.
     """
+    if row.values["state"] == _ASKING:
+        return False  # whoever asked may have died before the message was sent
     return now < datetime.fromisoformat(str(row.values["at"])) + _FORGIVEN
 
 
-def _start(services: Services, copy: Copy, row: Row, attempt: int, now: datetime) -> Progress:
+def asking(services: Services, candidate: str) -> bool:
+    """Tell whether its import into staging is to be asked for now, and write down that it is.
+
+    Who is told True sends the message, then calls `asked`. The row comes before the message, so a
+    backlog gets one message for a candidate however often upstream is watched. Dying in between
+    leaves "asking", and the next watch asks again; the message may then be there twice.
+    """
+    now = services.clock.now()
+    row = pending(services.ledger.rows(candidate), _STAGING)
+    values = {"state": _ASKING, "at": now.isoformat()}
+    if row is None:
+        return services.ledger.insert(Row(candidate, _STAGING, values))
+    if left_alone(row, now):
+        return False
+    if row.values["state"] == "running":
+        return True  # its row names the operation that its lost message would have asked about
+    return services.ledger.replace(replace(row, values=values))
+
+
+def asked(services: Services, candidate: str) -> None:
+    """Write down that the message is on its way, unless it has got there already."""
+    row = pending(services.ledger.rows(candidate), _STAGING)
+    if row is not None and row.values["state"] == _ASKING:
+        _still_asked(services, row)
+
+
+def _is_unstarted(row: Row) -> bool:
+    return row.values["state"] in (_ASKING, _ASKED)
+
+
+def _still_asked(services: Services, row: Row) -> None:
+    values = {"state": _ASKED, "at": services.clock.now().isoformat()}
+    services.ledger.replace(replace(row, values=values))  # lost: somebody is further than this
+
+
+def _start(
+    services: Services,
+    copy: Copy,
+    row: Row,
+    attempt: int,
+    now: datetime,
+    there: Callable[[], bool],
+) -> Progress:
     limit = services.settings.import_concurrency
-    if not services.slots.take("imports", copy.owner, limit=limit, until=now + _DEADLINE):
-        return Progress(Outcome.BUSY)
+    if not services.slots.take(copy.slots, copy.owner, limit=limit, until=now + _DEADLINE):
+        if row.version and _is_unstarted(row):
+            _still_asked(services, row)  # its message is not lost, it waits
+        return Progress(Outcome.BUSY, no_slot=True)
+    try:
+        if there():
+            return _conclude(services, copy)
+    except Exception:
+        services.slots.free(copy.slots, copy.owner)
+        raise
     row = replace(
         row,
         values={"state": "starting", "at": now.isoformat(), "attempt": attempt, "error": ""},
@@ -111,7 +173,7 @@ def _start(services: Services, copy: Copy, row: Row, attempt: int, now: datetime
         )
     except Transient:
         # Started or not? Nobody knows: the row says "starting" until the claim has run out.
-        services.slots.free("imports", copy.owner)
+        services.slots.free(copy.slots, copy.owner)
         raise
     except Exception as error:
         _fail(services, copy, row, str(error), now)
@@ -137,7 +199,7 @@ def _poll(services: Services, copy: Copy, row: Row, now: datetime) -> Progress:
 
 
 def _conclude(services: Services, copy: Copy) -> Progress:
-    services.slots.free("imports", copy.owner)
+    services.slots.free(copy.slots, copy.owner)
     services.ledger.delete(copy.candidate, copy.key)
     return Progress(Outcome.DONE)
 
@@ -152,7 +214,7 @@ def _unverified(services: Services, copy: Copy, row: Row, now: datetime) -> Prog
 
 
 def _fail(services: Services, copy: Copy, row: Row, error: str, now: datetime) -> Progress:
-    services.slots.free("imports", copy.owner)
+    services.slots.free(copy.slots, copy.owner)
     values = {**row.values, "state": "failed", "at": now.isoformat(), "error": error[:2000]}
     services.ledger.upsert(replace(row, values=values))
     if int(row.values["attempt"]) >= MAX_ATTEMPTS:

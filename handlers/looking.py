@@ -5,9 +5,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from handlers import catalogs, gathering, promoting, runs
+from handlers import catalogs, gathering, importing, promoting, runs
 from handlers.claims import claim
-from handlers.importing import left_alone, pending
 from handlers.recording import Subject, record
 from shared.catalog import Catalog, Image
 from shared.errors import Misconfigured, Permanent
@@ -134,11 +133,11 @@ def _apply(
             record(services, subject, decision.state, decision.reasons, due=_due(services, until))
             return _soon(services, until)
         case Import(tag):
-            asked = pending(services.ledger.rows(subject.id), "import")
-            if asked is not None and left_alone(asked, services.clock.now()):
+            if not importing.asking(services, subject.id):
                 return _REST  # its own message carries it on, and asks for a look when it is there
             message = ImportMessage(subject.image, tag, str(subject.digest), subject.trace)
             services.queues.send(IMPORTS, encode(message))
+            importing.asked(services, subject.id)
             record(services, subject, decision.state, decision.reasons)
             return _REST
         case Wait():

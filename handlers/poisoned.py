@@ -13,7 +13,7 @@ from shared.services import Services
 _log = logging.getLogger("breakwater.poison")
 
 _MATTERS = {
-    "imports": "a digest may be missing from staging; the next watch asks for it again",
+    "imports": "a digest may be missing from staging; the next watch after an hour asks for it again",
     "candidates": "a candidate was not decided; the next sweep looks at it again",
     "rebuilds": "an app may still be built on an old base image; the next sweep asks again",
 }

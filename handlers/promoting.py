@@ -1,26 +1,23 @@
 """Promotion, applied step by step in the order policy gives; any step may be repeated."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 
 from handlers import gathering, rebuilding
 from handlers.importing import Copy, Outcome, drive, pending
+from handlers.inventory import IMAGE, Inventory, referrer_key
 from handlers.recording import Subject, note
 from shared.catalog import Catalog, Image
 from shared.errors import Permanent
 from shared.oci import media_types
 from shared.oci.digest import Digest
-from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
-from shared.oci.tags import unique_tag
 from shared.policy import promotion
 from shared.policy.facts import Facts
 from shared.policy.promotion import (
     AskRebuilds,
     AttachDecision,
-    Base,
     Collision,
     CopyImage,
     CopyReferrers,
@@ -34,8 +31,7 @@ from shared.services import Services
 
 _SLOT = timedelta(minutes=30)
 _MOST_STEPS = 20
-_IMAGE = "base"  # the ledger's key of the image's import into base
-_MOST_REFERRERS = 50
+_LONGEST = timedelta(seconds=10)  # no function waits longer than 20 s (design §2.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,47 +107,69 @@ def release(services: Services, subject: Subject) -> None:
 
 
 def _steps(services: Services, task: Promotion, may_move: str) -> Advance:
+    inventory = Inventory(services, task.subject, task.facts, task.tags, task.staging, task.base)
+    until = services.clock.now() + _LONGEST
     for _ in range(_MOST_STEPS):
-        step = promotion.next_step(task.subject.digest, task.tags, _base(services, task))
+        step = promotion.next_step(task.subject.digest, task.tags, inventory.take())
         match step:
             case None:
                 return Complete()
             case Collision(reason):
                 return Failed(reason)
             case CopyImage(tags):
-                stopped = _copy(services, task, _IMAGE, task.subject.digest, tags)
+                stopped = _refused(services, task) or _copy(
+                    services, task, IMAGE, task.subject.digest, tags
+                )
             case CopyReferrers(digests):
-                stopped = _copy_all(services, task, digests)
+                stopped = _copy_all(services, task, inventory, digests)
             case MoveTag(tag) if tag != may_move:
                 return Judge(tag)
             case _:
                 stopped = None
-                _apply(services, task, step)
+                _apply(services, task, inventory, step)
         if stopped is not None:
             return stopped
+        # A move is brought to its end: whoever asked for it then sees to what the tag has left.
+        if not may_move and services.clock.now() >= until:
+            break
     return Busy()
+
+
+def _refused(services: Services, task: Promotion) -> Failed | None:
+    """Refuse an image that would bring along into base what poses as ours or as another image's."""
+    if pending(services.ledger.rows(task.subject.id), IMAGE) is not None:
+        return None  # it was looked through before its import was started
+    found = gathering.contents(services, task.staging, task.subject.digest)
+    reason = found if isinstance(found, str) else promotion.refusal(found)
+    return Failed(reason) if reason else None
 
 
 def _apply(
     services: Services,
     task: Promotion,
+    inventory: Inventory,
     step: TagUnique | AttachDecision | Lock | MoveTag | AskRebuilds,
 ) -> None:
     done: tuple[str, str]
     match step:
         case TagUnique(tag):
-            services.data_plane.put_manifest(task.base, tag, _required(services, task))
+            services.data_plane.put_manifest(task.base, tag, inventory.manifest())
+            inventory.moved(tag)
             done = ("tagged", tag)
         case MoveTag(tag):
             # It may have been here before: the apps have to follow it back.
             services.ledger.delete(task.subject.id, f"rebuilds:{tag}")
-            services.data_plane.put_manifest(task.base, tag, _required(services, task))
+            services.data_plane.put_manifest(task.base, tag, inventory.manifest())
+            inventory.moved(tag)
             done = ("tag moved", task.base.tagged(tag))
         case AttachDecision():
-            done = ("decision attached", str(_attach(services, task)))
+            decision = _attach(services, task, inventory)
+            inventory.attached(decision)
+            done = ("decision attached", str(decision))
         case Lock(wanted):
             for reference, locks in wanted.items():
                 services.data_plane.lock(task.base, reference, locks)
+            inventory.locked(wanted)
             done = ("locked", _locked(wanted))
         case AskRebuilds(tag):
             asked = rebuilding.ask(
@@ -175,7 +193,7 @@ def _locked(wanted: Mapping[str | Digest, Locks]) -> str:
     return " and ".join([*tags, *([f"{manifests} manifests"] if manifests else [])])
 
 
-def _attach(services: Services, task: Promotion) -> Digest:
+def _attach(services: Services, task: Promotion, inventory: Inventory) -> Digest:
     content = statement(
         task.facts,
         base=task.base,
@@ -185,7 +203,7 @@ def _attach(services: Services, task: Promotion) -> Digest:
     )
     return services.data_plane.attach(
         task.base,
-        _required(services, task).descriptor,
+        inventory.manifest().descriptor,
         artifact_type=media_types.DECISION_ARTIFACT,
         media_type=media_types.DECISION,
         content=content,
@@ -206,78 +224,15 @@ def _copy(
             return Busy()
 
 
-def _copy_all(services: Services, task: Promotion, digests: tuple[Digest, ...]) -> Advance | None:
-    stops = [_copy(services, task, _referrer_key(each), each, ()) for each in digests]
+def _copy_all(
+    services: Services, task: Promotion, inventory: Inventory, digests: tuple[Digest, ...]
+) -> Advance | None:
+    stops: list[Advance] = []
+    for each in digests:
+        stop = _copy(services, task, referrer_key(each), each, ())
+        if stop is None:
+            inventory.arrived(each)
+        else:
+            stops.append(stop)
     failed = next((stop for stop in stops if isinstance(stop, Failed)), None)
-    return failed or next((stop for stop in stops if stop is not None), None)
-
-
-def _referrer_key(referrer: Digest) -> str:
-    return f"{_IMAGE}:{referrer.short}"
-
-
-def _required(services: Services, task: Promotion) -> Manifest:
-    """Return the manifest's exact bytes from base, by digest."""
-    manifest = services.data_plane.manifest(task.base, task.subject.digest)
-    if manifest is None:
-        manifest = services.data_plane.manifest(task.staging, task.subject.digest)
-    if manifest is None:
-        message = f"neither base nor staging holds {task.subject.digest}"
-        raise LookupError(message)
-    return manifest
-
-
-def _base(services: Services, task: Promotion) -> Base:
-    """Gather what base holds of the candidate."""
-    digest, plane = task.subject.digest, services.data_plane
-    unique = {tag: _entry(services, task.base, unique_tag(tag, digest)) for tag in task.tags}
-    rows = services.ledger.rows(task.subject.id)
-    if plane.manifest_entry(task.base, digest) is None or pending(rows, _IMAGE) is not None:
-        return Base(holds=False, unique=unique)
-    manifest = _required(services, task)
-    parts = (digest, *(each.digest for each in manifest.manifests))
-    there = {each.digest: each for part in parts for each in plane.referrers(task.base, part)}
-    wanted = islice(_referrers_to_copy(services, task, parts), _MOST_REFERRERS)
-    decision = gathering.decision(services, task.base, digest)
-    return Base(
-        holds=True,
-        stable={tag: _entry(services, task.base, tag) for tag in task.tags},
-        unique=unique,
-        missing_referrers=tuple(
-            each for each in wanted if each not in there or pending(rows, _referrer_key(each))
-        ),
-        decision=decision,
-        kept=_locks(services, task, (*parts, *_own(there.values()))),
-        rebuilds_asked=frozenset(
-            row.key.removeprefix("rebuilds:") for row in rows if row.key.startswith("rebuilds:")
-        ),
-    )
-
-
-def _entry(services: Services, repository: Repository, tag: str) -> tuple[Digest, Locks] | None:
-    entry = services.data_plane.tag(repository, tag)
-    return (entry.digest, entry.locks) if entry else None
-
-
-def _referrers_to_copy(
-    services: Services, task: Promotion, parts: tuple[Digest, ...]
-) -> Iterator[Digest]:
-    """Yield what staging's referrers base should have: upstream's, and our own proven ones."""
-    proven = {scan.report_digest for scan in task.facts.scans}
-    if task.facts.test is not None:
-        proven.add(task.facts.test.result_digest)
-    for part in parts:
-        for each in services.data_plane.referrers(task.staging, part):
-            if each.digest in proven or not each.artifact_type.startswith(media_types.OWN_PREFIX):
-                yield each.digest
-
-
-def _own(referrers: Iterable[Descriptor]) -> tuple[Digest, ...]:
-    return tuple(
-        each.digest for each in referrers if each.artifact_type.startswith(media_types.OWN_PREFIX)
-    )
-
-
-def _locks(services: Services, task: Promotion, digests: tuple[Digest, ...]) -> dict[Digest, Locks]:
-    entries = {each: services.data_plane.manifest_entry(task.base, each) for each in digests}
-    return {digest: entry.locks for digest, entry in entries.items() if entry is not None}
+    return failed or next(iter(stops), None)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from handlers import catalogs
+from handlers.announcing import announce
 from handlers.claims import claim
+from handlers.patience import patiently
 from handlers.plain import sentences
 from shared.errors import Transient
 from shared.messages import REBUILDS, RebuildMessage, decode, encode
@@ -13,7 +15,7 @@ from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.policy import rebuilds
 from shared.policy.rebuilds import Asked, Follow, GiveUp, RebuildStep, Start, UpToDate, WaitFor
-from shared.ports import Entry, Row
+from shared.ports import Entry, Row, Run, RunState
 from shared.services import Services
 
 _KEY = "rebuild"
@@ -24,6 +26,10 @@ _FORGIVEN = timedelta(hours=6)  # after that long a given-up rebuild may be aske
 def handle(services: Services, text: str) -> None:
     """Bring one rebuild a step on; it has ended when the app is built on the digest."""
     message = decode(text, RebuildMessage)
+    patiently(services, REBUILDS, text, lambda: _handle(services, message))
+
+
+def _handle(services: Services, message: RebuildMessage) -> None:
     with claim(services, f"rebuild:{_subject(message)}") as claimed:
         delay = _step(services, message) if claimed else _BUSY
     if delay is not None:
@@ -64,12 +70,14 @@ def _step(services: Services, message: RebuildMessage) -> timedelta | None:
     if row is None:
         row = Row(app.subject, _KEY, {"at": now.isoformat(), "attempt": 0})
         services.ledger.upsert(row)
+    runs = services.tasks.recent_runs(message.registry, message.task)
+    row = _with_success(services, row, runs)
     step = rebuilds.decide(
         task,
         base,
         message.tag,
         digest,
-        runs=services.tasks.recent_runs(message.registry, message.task),
+        runs=runs,
         asked=_asked(services, row),
         grace=timedelta(seconds=services.settings.rebuild_grace_seconds),
         again=timedelta(seconds=services.settings.look_again_seconds),
@@ -95,7 +103,8 @@ def _apply(services: Services, app: _App, row: Row, step: RebuildStep) -> timede
         case WaitFor(delay):
             return delay
         case Follow(run_id):
-            services.ledger.upsert(replace(row, values={**row.values, "run": run_id}))
+            followed = {**row.values, "run": run_id, "succeeded": ""}
+            services.ledger.upsert(replace(row, values=followed))
             if run_id != run:
                 _note(services, app, row, "rebuild started", f"run {run_id}, by its own trigger")
             return again
@@ -106,7 +115,7 @@ def _apply(services: Services, app: _App, row: Row, step: RebuildStep) -> timede
 
 def _start(services: Services, app: _App, row: Row, attempt: int) -> None:
     now = services.clock.now().isoformat()
-    values = {**row.values, "attempt": attempt, "started": now, "run": ""}
+    values = {**row.values, "attempt": attempt, "started": now, "run": "", "succeeded": ""}
     services.ledger.upsert(replace(row, values=values))
     try:
         run = services.tasks.rebuild(app.message.registry, app.message.task)
@@ -119,15 +128,27 @@ def _start(services: Services, app: _App, row: Row, attempt: int) -> None:
     _note(services, app, row, "rebuild started", f"run {run}")
 
 
+def _with_success(services: Services, row: Row, runs: tuple[Run, ...]) -> Row:
+    """Return the row with when its run's success was first seen; written down once."""
+    followed = next((run for run in runs if run.id == row.values.get("run")), None)
+    if followed is None or followed.state is not RunState.SUCCEEDED or row.values.get("succeeded"):
+        return row
+    noted = replace(row, values={**row.values, "succeeded": services.clock.now().isoformat()})
+    services.ledger.upsert(noted)
+    return noted
+
+
 def _asked(services: Services, row: Row) -> Asked:
     started = str(row.values.get("started", ""))
     claimed = timedelta(seconds=services.settings.claim_seconds)
+    succeeded = str(row.values.get("succeeded", ""))
     pending = bool(started) and services.clock.now() < datetime.fromisoformat(started) + claimed
     return Asked(
         at=datetime.fromisoformat(str(row.values["at"])),
         attempt=int(row.values["attempt"]),
         run_id=str(row.values.get("run", "")),
         pending=pending,
+        succeeded=datetime.fromisoformat(succeeded) if succeeded else None,
     )
 
 
@@ -151,4 +172,4 @@ def _note(services: Services, app: _App, row: Row, event: str, what: str) -> Non
     )
     services.journal.add(entry)
     if event != "rebuild started":
-        services.announcements.publish(entry)
+        announce(services, entry)

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from handlers import announcing
 from handlers.plain import sentences
 from shared.messages import candidate_id
 from shared.oci.digest import Digest
@@ -90,7 +91,7 @@ def note(
     )
     services.journal.add(entry)
     if announce:
-        services.announcements.publish(entry)
+        announcing.announce(services, entry)
 
 
 def known(services: Services, candidate: str) -> Row | None:

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from handlers.context import packed
 from handlers.plain import plain
 from handlers.recording import Subject, note
+from handlers.reports import known_report, read_report
 from shared.catalog import Image
-from shared.errors import Permanent, Transient
+from shared.errors import Transient
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor
@@ -18,19 +19,18 @@ from shared.oci.platform import Platform
 from shared.oci.reference import Repository
 from shared.policy.facts import Progress, Scan, Tested
 from shared.policy.named_report import named_report
+from shared.policy.untested import untested
 from shared.ports import Row, Run, RunState, ScanRequest, TestRequest
-from shared.reports import trivy
-from shared.reports.findings import InvalidReport, Report
 from shared.services import Services
 
 SCAN_SECONDS = 1200
 TEST_SECONDS = 600
 _QUEUED = timedelta(minutes=60)  # a run may wait this long for an agent
-_LARGEST_REPORT = 64 * 1024 * 1024  # bytes
+_LAG = timedelta(minutes=2)  # a run's log may be whole only a while after the run has ended
 _TAIL = 20  # lines of a test's log that are kept
-# What the agent says around a step, not the step itself.
 _TESTED = "test: "
-_AGENT = re.compile(r"\d{4}/\d{2}/\d{2} |Run ID: ")
+# What the agent says around a step, and what the tasks say to us.
+_AGENT = re.compile(r"\d{4}/\d{2}/\d{2} |Run ID: |breakwater-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def scan(services: Services, target: Target, rows: tuple[Row, ...]) -> Scan:
     if row.values["state"] != "succeeded":
         return known
     digest = Digest(str(row.values["result"]))
-    report = read_report(services, target, digest)
+    report = known_report(services, target.repository, digest, target.digest)
     if isinstance(report, str):
         return replace(known, error=report)
     return replace(known, report=report, report_digest=digest)
@@ -118,26 +118,6 @@ def start_test(services: Services, target: Target, image: Image, attempt: int) -
     return _start(services, target, f"test:{target.platform.slug}:{attempt}", request)
 
 
-def read_report(services: Services, target: Target, digest: Digest) -> Report | str:
-    """Read the report with this digest, or say why it is none about this target."""
-    try:
-        manifest = services.data_plane.manifest(target.repository, digest)
-    except Permanent as error:
-        return f"the report {digest} cannot be read: {error}"
-    if manifest is None:
-        return f"staging does not hold the report {digest}"
-    if manifest.artifact_type != media_types.REPORT or len(manifest.layers) != 1:
-        return f"{digest} is no report: its artifact type is {manifest.artifact_type[:100]!r}"
-    if manifest.subject is None or manifest.subject.digest != target.digest:
-        return f"the report {digest} is about another digest"
-    layer = manifest.layers[0]
-    try:
-        raw = services.data_plane.blob(target.repository, layer.digest, _LARGEST_REPORT)
-        return trivy.parse(raw, subject=target.digest)
-    except (InvalidReport, Permanent) as error:
-        return f"the report {digest} cannot be read: {error}"
-
-
 def _start(
     services: Services, target: Target, key: str, request: Callable[[], ScanRequest | TestRequest]
 ) -> bool:
@@ -152,18 +132,7 @@ def _start(
     row = Row(target.subject.id, key, {"state": "starting", "at": now.isoformat()})
     if not services.ledger.insert(row):
         return False
-    try:
-        run = services.tasks.start(request())
-    except Transient as error:
-        # Started or not? The row waits out its claim, and says why if that was the last attempt.
-        said = {**row.values, "error": f"starting it was not answered: {plain(str(error))}"}
-        services.ledger.upsert(replace(row, values=said))
-        services.slots.free("runs", owner)
-        raise
-    except Exception:
-        services.ledger.delete(row.subject, row.key)
-        services.slots.free("runs", owner)
-        raise
+    run = _begin(services, row, owner, request)
     services.ledger.upsert(replace(row, values={**row.values, "state": "running", "run": run}))
     kind = key.partition(":")[0]
     note(
@@ -176,6 +145,25 @@ def _start(
     return True
 
 
+def _begin(
+    services: Services, row: Row, owner: str, request: Callable[[], ScanRequest | TestRequest]
+) -> str:
+    """Start the run; what certainly started none takes no attempt."""
+    asked: ScanRequest | TestRequest | None = None
+    try:
+        asked = request()
+        return services.tasks.start(asked)
+    except Exception as error:
+        if asked is not None and isinstance(error, Transient) and not error.refused:
+            # Started or not? The row waits out its claim, and says why if that was the last attempt.
+            said = {**row.values, "error": f"starting it was not answered: {plain(str(error))}"}
+            services.ledger.upsert(replace(row, values=said))
+        else:
+            services.ledger.delete(row.subject, row.key)
+        services.slots.free("runs", owner)
+        raise
+
+
 type _Result = dict[str, str]
 
 
@@ -183,7 +171,7 @@ def _follow(
     services: Services,
     target: Target,
     row: Row,
-    concluded: Callable[[Services, Target, Run], _Result],
+    concluded: Callable[[Services, Target, Run, str], _Result],
 ) -> Row:
     registry = target.repository.registry
     run = services.tasks.run(registry, str(row.values["run"]))
@@ -195,11 +183,15 @@ def _follow(
             return row
         result = {"state": "lost", "error": f"run {run.id} did not end within {_QUEUED}"}
     else:
-        result = concluded(services, target, run)
+        log = services.tasks.log(registry, run.id)
+        if not log.whole and run.finished is not None and now < run.finished + _LAG:
+            return row
+        result = concluded(services, target, run, log.text)
     _note_end(services, target, row, result)
+    # Before the row says that it has ended: nobody follows it after that, nor frees its slot.
+    services.slots.free("runs", f"{row.subject}:{row.key}")
     row = replace(row, values={**row.values, **result, "at": now.isoformat()})
     services.ledger.upsert(row)
-    services.slots.free("runs", f"{row.subject}:{row.key}")
     return row
 
 
@@ -215,28 +207,28 @@ def _note_end(services: Services, target: Target, row: Row, result: _Result) -> 
     )
 
 
-def _scanned(services: Services, target: Target, run: Run) -> _Result:
+def _scanned(services: Services, target: Target, run: Run, log: str) -> _Result:
     if run.state is not RunState.SUCCEEDED:
-        said = conclusion(services.tasks.log(target.repository.registry, run.id))
-        why = plain(run.error) or said
+        why = plain(run.error) or conclusion(log)
         return {"state": "lost", "error": f"run {run.id} {run.status}: {why}"}
-    log = services.tasks.log(target.repository.registry, run.id)
     digest = named_report(log, target.digest, target.platform)
     if isinstance(digest, str):
         return {"state": "lost", "error": f"run {run.id}: {digest}"}
-    report = read_report(services, target, digest)
+    report = read_report(services, target.repository, digest, target.digest)
     if isinstance(report, str):
         return {"state": "lost", "error": f"run {run.id}: {report}"}
     return {"state": "succeeded", "result": str(digest), "error": ""}
 
 
-def _tested(services: Services, target: Target, run: Run) -> _Result:
-    log = services.tasks.log(target.repository.registry, run.id)
+def _tested(services: Services, target: Target, run: Run, log: str) -> _Result:
     if run.status not in ("Succeeded", "Failed", "Timeout"):
         return {"state": "lost", "error": f"run {run.id} {run.status}: {plain(run.error)}"}
     passed = run.state is RunState.SUCCEEDED
+    said = conclusion(log) or plain(run.error) or run.status
+    if not passed and (why := untested(log, target.digest)):
+        return {"state": "lost", "error": f"run {run.id} {run.status}, {why}: {said}"}
     digest = _attach_result(services, target, run, log)
-    error = "" if passed else conclusion(log) or plain(run.error) or run.status
+    error = "" if passed else said
     return {"state": "succeeded" if passed else "failed", "result": str(digest), "error": error}
 
 

@@ -8,30 +8,31 @@ from handlers.recording import STATE, Subject
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
 from shared.errors import BreakwaterError
-from shared.messages import candidate_id
 from shared.oci.digest import Digest
-from shared.policy.sweeping import Known, worth_a_look
-from shared.ports import Row, TagEntry
+from shared.policy.sweeping import Known, has_drifted, worth_a_look
+from shared.ports import Row, TagEntry, Task
 from shared.services import Services
 
 _log = logging.getLogger("breakwater.sweep")
 
+_SWEPT = "swept"  # the ledger row that says when a sweep last asked for a look
 _FORGIVEN = timedelta(hours=1)  # after that long a failed candidate's attempts are forgotten
 
 
 def handle(services: Services) -> int:
     """Ask for a look at every candidate that deserves one; return how many.
 
-    Works from tag pages alone, which are cheap; listing referrers is not (ACR: 250 a minute). One
-    bad image never stops the rest; what the first raised is raised in the end.
+    Works from tag pages alone, which are cheap; listing referrers is not (ACR: 250 a minute). Each
+    apps registry is listed once. One bad image or registry never stops the rest; what the first
+    raised is raised in the end.
     """
     catalog = catalogs.current(services)
     trace = new_trace()
     asked = 0
-    failures: list[BreakwaterError] = []
+    tasks, failures = _tasks(services, catalog)
     for image in catalog.images:
         try:
-            asked += _sweep(services, catalog, image, trace)
+            asked += _sweep(services, catalog, image, tasks, trace)
         except BreakwaterError as error:
             _log.error("%s could not be swept: %s", image.name, error)
             failures.append(error)
@@ -40,48 +41,71 @@ def handle(services: Services) -> int:
     return asked
 
 
-def _sweep(services: Services, catalog: Catalog, image: Image, trace: str) -> int:
-    staged = tuple(services.data_plane.tags(catalog.staging.repository(image.name)))
-    base = catalog.base.repository(image.name)
+def _tasks(services: Services, catalog: Catalog) -> tuple[list[Task], list[BreakwaterError]]:
+    """List the apps' tasks, and what went wrong with registries that could not be listed."""
+    tasks: list[Task] = []
+    failures: list[BreakwaterError] = []
+    for registry in catalog.apps:
+        try:
+            tasks += services.tasks.list(registry)
+        except BreakwaterError as error:
+            _log.error("the apps of %s could not be listed: %s", registry, error)
+            failures.append(error)
+    return tasks, failures
+
+
+def _sweep(
+    services: Services, catalog: Catalog, image: Image, tasks: list[Task], trace: str
+) -> int:
+    staging, base = catalog.staging.repository(image.name), catalog.base.repository(image.name)
+    staged = {entry.name: entry for entry in services.data_plane.tags(staging)}
     held = {entry.name: entry for entry in services.data_plane.tags(base)}
     asked = 0
-    for digest in dict.fromkeys(entry.digest for entry in staged):
-        known = _known(services, image, digest, staged, held)
-        if worth_a_look(known, services.clock.now(), _FORGIVEN):
-            _forgive(services, candidate_id(image.name, digest))
-            looking.ask(services, Subject(image.name, digest, trace), "the sweep found it")
+    for digest in dict.fromkeys(entry.digest for entry in staged.values()):
+        subject = Subject(image.name, digest, trace)
+        rows = services.ledger.rows(subject.id)
+        if worth_a_look(_known(image, digest, rows, staged, held), services.clock.now(), _FORGIVEN):
+            _look(services, subject, rows)
             asked += 1
     for tag in image.tags:
         if tag in held:
-            rebuilding.ask(services, catalog, base, tag, held[tag].digest, trace)
+            rebuilding.ask(services, catalog, base, tag, held[tag].digest, trace, tasks=tasks)
     return asked
 
 
 def _known(
-    services: Services,
     image: Image,
     digest: Digest,
-    staged: tuple[TagEntry, ...],
+    rows: tuple[Row, ...],
+    staged: dict[str, TagEntry],
     held: dict[str, TagEntry],
 ) -> Known:
-    rows = services.ledger.rows(candidate_id(image.name, digest))
-    row = next((each for each in rows if each.key == STATE), None)
+    """Put together what is known of a digest; its tags are those that staging or base gives it."""
+    found = {row.key: row.values for row in rows}
+    state, swept = found.get(STATE), found.get(_SWEPT)
+    tags = [
+        tag
+        for tag in image.tags
+        if any(tag in names and names[tag].digest == digest for names in (staged, held))
+    ]
     return Known(
-        state=str(row.values["state"]) if row else "",
-        since=datetime.fromisoformat(str(row.values["since"])) if row else None,
-        current=any(
-            entry.name in image.tags and entry.digest == digest
-            for entry in (*staged, *held.values())
-        ),
+        state=str(state["state"]) if state else "",
+        since=datetime.fromisoformat(str(state["since"])) if state else None,
+        current=bool(tags),
+        drifted=has_drifted(digest, tags, held),
+        looked=datetime.fromisoformat(str(swept["at"])) if swept else None,
     )
 
 
-def _forgive(services: Services, candidate: str) -> None:
-    """Forget attempts that came to nothing long ago, so that new ones may be made."""
+def _look(services: Services, subject: Subject, rows: tuple[Row, ...]) -> None:
+    """Ask for a look, after forgetting attempts that came to nothing long ago."""
     now = services.clock.now()
-    for row in services.ledger.rows(candidate):
+    for row in rows:
         if _is_lost_long_ago(row, now):
-            services.ledger.delete(candidate, row.key)
+            services.ledger.delete(subject.id, row.key)
+    looking.ask(services, subject, "the sweep found it")
+    # The message first: dying in between asks once more.
+    services.ledger.upsert(Row(subject.id, _SWEPT, {"at": now.isoformat()}))
 
 
 def _is_lost_long_ago(row: Row, now: datetime) -> bool:

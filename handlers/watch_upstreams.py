@@ -2,16 +2,16 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from handlers import catalogs, gathering, looking
-from handlers.importing import left_alone, pending
+from handlers import catalogs, gathering, importing, looking
 from handlers.recording import Subject, note
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
 from shared.errors import BreakwaterError
-from shared.messages import IMPORTS, ImportMessage, candidate_id, encode
+from shared.messages import IMPORTS, ImportMessage, encode
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.policy.facts import Watched
@@ -39,7 +39,8 @@ def handle(services: Services, only: frozenset[str] | None = None) -> tuple[Watc
     Raises what the first bad one raised, when all the others have been seen to.
     """
     catalog = catalogs.current(services)
-    images, seen = _looked(services, catalog, only)
+    images = _turned(services, _named(catalog, only))
+    seen = _looked(services, images)
     watches: list[Watch] = []
     failures: list[BreakwaterError] = []
     for image in images:
@@ -61,16 +62,27 @@ def gather(
     services: Services, catalog: Catalog, only: frozenset[str] | None = None
 ) -> tuple[Watch, ...]:
     """Resolve and compare; changes nothing."""
-    images, seen = _looked(services, catalog, only)
+    images = _named(catalog, only)
+    seen = _looked(services, images)
     return tuple(_compare(services, catalog, image, seen) for image in images)
 
 
-def _looked(
-    services: Services, catalog: Catalog, only: frozenset[str] | None
-) -> tuple[tuple[Image, ...], Seen]:
-    images = tuple(each for each in catalog.images if only is None or each.name in only)
+def _named(catalog: Catalog, only: frozenset[str] | None) -> tuple[Image, ...]:
+    return tuple(each for each in catalog.images if only is None or each.name in only)
+
+
+def _turned(services: Services, images: tuple[Image, ...]) -> tuple[Image, ...]:
+    """Begin elsewhere each time: what one watch has no time for comes early in another."""
+    if not images:
+        return ()
+    minute = int(services.clock.now().timestamp()) // 60
+    start = random.Random(minute).randrange(len(images))  # noqa: S311  # spreads, guards nothing
+    return images[start:] + images[:start]
+
+
+def _looked(services: Services, images: tuple[Image, ...]) -> Seen:
     pairs = [(image.source, tag) for image in images for tag in image.tags]
-    return images, asyncio.run(_resolve(services, pairs))
+    return asyncio.run(_resolve(services, pairs))
 
 
 async def _resolve(services: Services, pairs: list[tuple[Repository, str]]) -> Seen:
@@ -119,14 +131,14 @@ def _apply(
 def _import(
     services: Services, image: Image, seen: Observation, digest: Digest, trace: str
 ) -> None:
-    asked = pending(services.ledger.rows(candidate_id(image.name, digest)), "import")
-    if asked is not None and left_alone(asked, services.clock.now()):
-        return
     subject = Subject(image.name, digest, trace)
+    if not importing.asking(services, subject.id):
+        return
     once = f"detected|{subject.id}|{seen.tag}"
     note(services, subject, "detected", (f"{image.source}:{seen.tag}: {seen.reason}",), once=once)
     message = ImportMessage(image.name, seen.tag, str(digest), trace)
     services.queues.send(IMPORTS, encode(message))
+    importing.asked(services, subject.id)
 
 
 def _retag(

@@ -8,6 +8,8 @@ from shared.catalog_schema import duration
 from shared.catalog_yaml import Node, Plain, line, plain
 from shared.oci.reference import InvalidReference, Namespace, Repository, is_path
 
+_AGENT = "linux/amd64"  # every agent of ACR Tasks that runs our tests (ACR Tasks overview)
+
 type Problem = tuple[Path, str, str]  # where, what was expected, what was found
 
 
@@ -32,6 +34,7 @@ def problems(root: Node) -> Iterator[Problem]:
         yield from _repeated(root, document, (*place, "platforms"), "a platform named once")
         yield from _gate(document, (*place, "gate"))
         yield from _demand(document, place)
+        yield from _testable(document, place)
 
 
 def name_of(source: Repository) -> str:
@@ -129,6 +132,22 @@ def _demand(document: dict[str, Plain], place: Path) -> Iterator[Problem]:
     if not aged:
         where = place if _at(document, (*place, "gate")) is None else (*place, "gate")
         yield where, "a gate that demands something: scan, test, approval or age", "none of them"
+
+
+def _testable(document: dict[str, Plain], place: Path) -> Iterator[Problem]:
+    def written(key: str) -> Path | None:
+        places: tuple[Path, ...] = ((*place, key), ("defaults", key))
+        return next((path for path in places if _at(document, path) is not None), None)
+
+    test, named = written("test"), written("platforms")
+    platforms = _at(document, named) if named else None
+    if not test or not named or not isinstance(platforms, list) or not platforms:
+        return
+    if _AGENT not in platforms:
+        # Told at the image if either of the two is its own, else once for all images, at the defaults.
+        where = next((path for path in (named, test) if path[0] == "images"), named)
+        expected = f"{_AGENT} among the platforms: a test runs on it"
+        yield where, expected, ", ".join(str(each) for each in platforms)
 
 
 def _repeated(root: Node, document: Plain, path: Path, expected: str) -> Iterator[Problem]:

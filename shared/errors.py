@@ -8,10 +8,16 @@ class BreakwaterError(Exception):
 class Transient(BreakwaterError):
     """The world failed for now; the same call may succeed later. Nobody acts: it is retried."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        """Keep the sentence and, where the other side named one, the seconds to wait."""
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, refused: bool = False
+    ) -> None:
+        """Keep the sentence and, where the other side named one, the seconds to wait.
+
+        `refused`: the other side said that it did nothing; else it may have done what was asked.
+        """
         super().__init__(message)
         self.retry_after = retry_after
+        self.refused = refused
 
 
 class Permanent(BreakwaterError):

@@ -13,6 +13,7 @@ from shared.values import (
     ImportState,
     ImportStatus,
     Locks,
+    Log,
     ManifestEntry,
     Resolved,
     Row,
@@ -38,6 +39,7 @@ __all__ = [
     "Journal",
     "Ledger",
     "Locks",
+    "Log",
     "ManifestEntry",
     "Queues",
     "Resolved",
@@ -170,8 +172,8 @@ class Tasks(Protocol):
         """Read a run of the registry with this login server."""
         ...
 
-    def log(self, registry: str, run_id: str) -> str:
-        """Read a run's log so far, at most its last 256 KiB."""
+    def log(self, registry: str, run_id: str) -> Log:
+        """Read a run's log so far: whole lines, at most its last 256 KiB."""
         ...
 
     def upload(self, registry: str, archive: bytes) -> str:

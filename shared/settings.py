@@ -128,7 +128,8 @@ class _Reader:
         if not value:
             self.faults.append(f"setting {name}: expected {expected}, found nothing")
         elif not fits(value):
-            self.faults.append(f"setting {name}: expected {expected}, found {value[:100]!r}")
+            shown = value.partition("?")[0][:100]  # a query may be a signature
+            self.faults.append(f"setting {name}: expected {expected}, found {shown!r}")
         else:
             return value
         return ""

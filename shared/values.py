@@ -88,7 +88,16 @@ class Run:
     status: str
     error: str = ""
     created: datetime | None = None
+    finished: datetime | None = None
     updated: tuple[tuple[Repository, str, Digest], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The end of a run's log; `whole` tells whether nothing more will come."""
+
+    text: str = ""
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.ports import (
     Dependency,
+    Log,
     Run,
     RunState,
     ScanRequest,
@@ -29,6 +30,7 @@ class FakeTasks:
         self._runs: dict[tuple[str, str], Run] = {}
         self._of: dict[tuple[str, str], list[str]] = {}
         self._logs: dict[str, str] = {}
+        self.behind: set[str] = set()  # runs whose log is not whole yet
 
     # verbs
 
@@ -56,7 +58,11 @@ class FakeTasks:
         run = self._runs[registry, run_id]
         word = "Started" if state is RunState.RUNNING else state.value.capitalize()
         self._runs[registry, run_id] = dataclasses.replace(
-            run, state=state, status=word, error=error
+            run,
+            state=state,
+            status=word,
+            error=error,
+            finished=None if state is RunState.RUNNING else self._clock.now(),
         )
         self._logs[run_id] = log
 
@@ -88,8 +94,10 @@ class FakeTasks:
     def run(self, registry: str, run_id: str) -> Run | None:
         return self._runs.get((registry, run_id))
 
-    def log(self, registry: str, run_id: str) -> str:
-        return self._logs.get(run_id, "")
+    def log(self, registry: str, run_id: str) -> Log:
+        if run_id not in self._logs:
+            return Log()
+        return Log(self._logs[run_id], whole=run_id not in self.behind)
 
     def upload(self, registry: str, archive: bytes) -> str:
         path = f"tasks-source/{len(self.uploads) + 1}.tar.gz"

@@ -198,7 +198,8 @@ class Machine:
         if isinstance(request, TestRequest):
             failed = request.digest in self.failing
             state = RunState.FAILED if failed else RunState.SUCCEEDED
-            log = "BACKGROUND_COLOR is red\n" if failed else "fine\n"
+            said = "BACKGROUND_COLOR is red" if failed else "fine"
+            log = f"breakwater-test {request.digest}\ntest: {said}\n"
             self.world.tasks.finish(registry, run_id, state, log=log)
             return
         report = self.report(request)

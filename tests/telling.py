@@ -18,10 +18,13 @@ class Telling(Machine):
     says: Callable[[Machine, ScanRequest], str] | None = None
     tests_say: str = "fine\n"
 
+    def test_log(self, request: TestRequest) -> str:
+        return f"breakwater-test {request.digest}\n{self.tests_say}"
+
     def _end(self, run_id: str, request: ScanRequest | TestRequest) -> None:
         registry = request.repository.registry
         if isinstance(request, TestRequest):
-            self.world.tasks.finish(registry, run_id, log=self.tests_say)
+            self.world.tasks.finish(registry, run_id, log=self.test_log(request))
         elif self.says is not None:
             self.world.tasks.finish(registry, run_id, log=self.says(self, request))
         else:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,8 @@ _STYLES = {
     "tag moved": "green",
 }
 
+_LONG_DIGEST = re.compile(r"sha256:([0-9a-f]{16})[0-9a-f]{48}")
+
 
 @dataclass
 class Narrator:
@@ -42,10 +45,17 @@ class Narrator:
         self.console.print(Text(f"{number}. {title}", style="bold"))
 
     def say(self, what: str, text: str, style: str = "cyan") -> None:
-        """Print one line: when, what, and the rest."""
-        seconds = time.monotonic() - self.started
-        line = Text.assemble((f"{seconds:6.1f}s  ", "dim"), (f"{what:<18}", style), " ", text)
-        self.console.print(line, soft_wrap=True, highlight=False)
+        """Print one line: when, what, and the rest; on a terminal the rest wraps under itself."""
+        when = f"{time.monotonic() - self.started:6.1f}s"
+        if not self.console.is_terminal:
+            line = Text.assemble((f"{when}  ", "dim"), (f"{what:<18}", style), "  ", text)
+            self.console.print(line, soft_wrap=True, highlight=False)
+            return
+        row = Table.grid(padding=(0, 2, 0, 0))
+        for width in (7, 18, None):
+            row.add_column(width=width, overflow="fold")
+        row.add_row(Text(when, style="dim"), Text(what, style=style), text)
+        self.console.print(row, highlight=False)
 
     def keep(self, chapter: str, digest: str, verdict: str, why: str) -> None:
         """Remember a line of the closing table."""
@@ -89,11 +99,14 @@ class Narrator:
 
     def _tell(self, stage: Stage, entry: Entry) -> None:
         style = _STYLES.get(entry.event, "cyan")
-        text = self._plain(stage, "; ".join(entry.reasons))
-        self.say(entry.event, text, style)
+        text = "; ".join(entry.reasons)
+        if entry.event == "superseded":
+            text = f"{entry.digest}: {text}"  # about another image than the lines around it
+        self.say(entry.event, self._plain(stage, text), style)
 
     def _plain(self, stage: Stage, text: str) -> str:
-        """Replace ports by the registries' names: nobody knows who localhost:49153 is."""
+        """Replace ports by the registries' names, and long digests by their beginnings."""
+        text = _LONG_DIGEST.sub(r"\1…", text)
         for name, login_server in stage.azure.login_servers.items():
             text = text.replace(login_server, name)
         return text

@@ -47,7 +47,7 @@ class Story:
         self.narrator.chapter(3, "Upstream turns DeepSkyBlue: promoted, and the app is rebuilt")
         blue = await self._ship(Node("DeepSkyBlue"))
         await self._promoted("DeepSkyBlue", blue)
-        await self.stage.rebuilt(blue)
+        await self._rebuilt(blue)
         await self._page("DeepSkyBlue")
 
     async def vulnerable(self) -> None:
@@ -57,7 +57,7 @@ class Story:
         await self._rejected(f"openssl {upstream.VULNERABLE_OPENSSL}", bad, upstream.FINDING)
         fixed = await self._ship(Node("DeepSkyBlue", upstream.FIXED_OPENSSL))
         await self._promoted(f"openssl {upstream.FIXED_OPENSSL}", fixed)
-        await self.stage.rebuilt(fixed)
+        await self._rebuilt(fixed)
 
     async def lost_event(self) -> None:
         """Chapter 5: nobody hears of a push; the sweep finds it."""
@@ -76,7 +76,7 @@ class Story:
         await self.stage.sweep()
         self.narrator.say("sweep", "looks at everything no event mentioned")
         await self._promoted("Lavender, its event lost", digest)
-        await self.stage.rebuilt(digest)
+        await self._rebuilt(digest)
         await self._page("Lavender")
 
     async def _ship(self, node: Node) -> Digest:
@@ -104,6 +104,17 @@ class Story:
         if self.promoted is not None:
             self._check_base(self.promoted)
         self.narrator.keep(chapter, f"{digest.short}…", "rejected", reasons[0])
+
+    async def _rebuilt(self, digest: Digest) -> None:
+        """Wait until the app is built on the digest, and the app says so."""
+        await self.stage.rebuilt(digest)
+        await self.stage.until(
+            self.stage.journal,
+            lambda entries: ("rebuilt", str(digest)) in {(e.event, e.digest) for e in entries},
+            f"the journal to tell of the rebuild on {digest}",
+            60,
+        )
+        await self.narrator.catch_up(self.stage)
 
     def _check_base(self, digest: Digest) -> None:
         """Check base's stable tag, its unique tag and their locks."""

@@ -28,9 +28,9 @@ Log in to {STAGING}, {BASE} or {APPS} (the upstream needs no login):
 {_functions(azure, ours=functions)}
 
 Logs: {azure.work}/functions.log, {azure.work}/azurite/azurite.log
-Faults: curl -H 'Content-Type: application/json' -d '{{"operation": "arm.importImage", "kind": "fail"}}' \
-{azure.urls["control"].replace("state", "faults")}
-State: python -m local status; stop: Ctrl-C, or python -m local down."""
+Faults: curl -H 'Content-Type: application/json' -d '{{"operation": "arm.importImage", "kind": "fail"}}' \\
+    {azure.urls["control"].replace("state", "faults")}
+Stop: Ctrl-C, or `make down` from another terminal."""
 
 
 def _functions(azure: "LocalAzure", *, ours: bool) -> str:
@@ -38,11 +38,22 @@ def _functions(azure: "LocalAzure", *, ours: bool) -> str:
     if ours:
         return f"""\
 Breakwater runs in the local functions host, and watches {azure.urls["upstream"]} every five minutes; to watch now:
-  curl -X POST -H 'Content-Type: application/json' -H 'x-functions-key: {azure.master_key}' -d '{{}}' \
+  curl -X POST -H 'Content-Type: application/json' -H 'x-functions-key: {azure.master_key}' -d '{{}}' \\
     {azure.urls["functions"]}/admin/functions/watch_upstreams
-Its settings are in {path}; its HTTP functions take the key {azure.function_key}.
-For Core Tools in its place: python -m local up --no-functions."""
+Staging and base are empty until then. See where every image is, and why:
+  curl -H 'x-functions-key: {azure.function_key}' {azure.urls["functions"]}/api/status
+Its settings are in {path}.{_catalog(azure)}
+For Core Tools in its place: .venv/bin/python -m local up --no-functions."""
     return f"""\
 Settings for Core Tools are written to {path}:
   cp {path} local.settings.json && func start --port {azure.port.functions}
 Event Grid subscribes the functions as soon as they answer there."""
+
+
+def _catalog(azure: "LocalAzure") -> str:
+    """Say which catalog is read when it is not the one of the checkout."""
+    if azure.catalog is None:
+        return ""
+    return (
+        f"\nThe catalog is a copy, with this local Azure's ports: edit {azure.work}/catalog.yaml."
+    )

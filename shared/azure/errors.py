@@ -8,7 +8,7 @@ from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpRes
 from shared.errors import BreakwaterError, Misconfigured, Permanent, Transient
 
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _THROTTLED = 401, 403, 404, 429
 _SHOWN = 1000  # characters of Azure's own text that an error repeats
 
 
@@ -38,7 +38,8 @@ def _of_response(error: HttpResponseError, doing: str, missing: str) -> Breakwat
         return Misconfigured(f"{doing}: no identity answered ({_first_line(error)})")
     said = f"{doing}: HTTP {status} {words(error)}".rstrip()
     if status in _BUSY or status is None:
-        return Transient(said, retry_after=_retry_after(error))
+        refused = status == _THROTTLED
+        return Transient(said, retry_after=_retry_after(error), refused=refused)
     if status in (_UNAUTHORIZED, _FORBIDDEN):
         return Misconfigured(f"{said}; the app's identity lacks a role there")
     if status == _NOT_FOUND and missing:

@@ -10,7 +10,7 @@ from azure.mgmt.core.exceptions import ARMErrorFormat
 
 from shared.azure.errors import translated, words
 from shared.azure.registries import ArmRegistries
-from shared.errors import Permanent, Transient
+from shared.errors import Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.ports import ImportState, ImportStatus
@@ -57,8 +57,8 @@ class ArmImports:
             return ImportStatus(ImportState.SUCCEEDED)
         parts = urlsplit(operation)
         if (parts.scheme, parts.netloc) != (self._endpoint.scheme, self._endpoint.netloc):
-            message = f"expected an operation at {self._endpoint.netloc}, found {operation[:100]!r}"
-            raise Permanent(message)
+            where = f"expected an operation at {self._endpoint.netloc}, found one at {parts.netloc}"
+            return ImportStatus(ImportState.FAILED, where[:300])  # ARM_ENDPOINT was changed since
         with translated("asking about an import"):
             response = self._client.send_request(HttpRequest("GET", operation))
             status = response.status_code

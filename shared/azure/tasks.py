@@ -15,9 +15,10 @@ from shared.azure.registries import ArmRegistries
 from shared.errors import Permanent, Transient
 from shared.oci.digest import Digest, InvalidDigest
 from shared.oci.reference import InvalidReference, Repository
-from shared.ports import Dependency, Run, RunState, ScanRequest, Task, TestRequest
+from shared.ports import Dependency, Log, Run, RunState, ScanRequest, Task, TestRequest
 
 _LOG_TAIL = 256 * 1024  # bytes
+_WHOLE = "x-ms-meta-complete"  # its value is how the run ended
 _NEWEST = 20  # runs
 _TIMEOUT = (5.0, 15.0)  # seconds to connect, seconds between two bytes
 _SERVER_ERROR = 500
@@ -71,16 +72,16 @@ class AcrTasks:
             except ResourceNotFoundError:
                 return None
 
-    def log(self, registry: str, run_id: str) -> str:
-        """Read the end of a run's log; "" while there is none."""
+    def log(self, registry: str, run_id: str) -> Log:
+        """Read the end of a run's log; an empty one while there is none."""
         found, doing = self._registries.get(registry), f"log of run {run_id} of {registry}"
         with translated(doing):
             try:
                 links = self._client.runs.get_log_sas_url(found.group, found.name, _named(run_id))
             except ResourceNotFoundError:
-                return ""
+                return Log()
         url = links.log_link or links.log_artifact_link
-        return _tail(url, doing) if url else ""
+        return _tail(url, doing) if url else Log()
 
     def upload(self, registry: str, archive: bytes) -> str:
         """Upload a context as ACR's own tools do: a block blob at a URL ARM hands out."""
@@ -95,16 +96,17 @@ class AcrTasks:
         return target.relative_path
 
     def list(self, registry: str) -> tuple[Task, ...]:
-        """List the tasks; where the list leaves out what one was built on, ask for its details."""
+        """List the tasks with what the list says they were built on, and ask for nothing more."""
         found = self._registries.get(registry)
         with translated(f"tasks of {registry}"):
-            return tuple(
-                _task(registry, self._detailed(found.group, found.name, each))
-                for each in self._client.tasks.list(found.group, found.name)
-            )
+            listed = self._client.tasks.list(found.group, found.name)
+            return tuple(_task(registry, each) for each in listed)
 
     def get(self, registry: str, name: str) -> Task | None:
-        """Read one task; None when there is none of this name."""
+        """Read one task; None when there is none of this name.
+
+        Where the answer leaves out what it was built on, its details are asked for.
+        """
         found = self._registries.get(registry)
         with translated(f"task {name} of {registry}"):
             try:
@@ -180,6 +182,7 @@ def _run(found: models.Run) -> Run:
         status=status,
         error=body.run_error_message or "",
         created=body.create_time,
+        finished=body.finish_time,
         updated=tuple((where, tag, digest) for where, tag, digest in updated if where and digest),
     )
 
@@ -197,7 +200,7 @@ def _task(registry: str, found: models.Task) -> Task:
 
 
 def _repository(image: models.ImageDescriptor | models.BaseImageDependency) -> Repository | None:
-    registry = image.registry or ""
+    registry = (image.registry or "").lower()  # ARM keeps the spelling of whoever made the task
     try:
         return Repository("docker.io" if registry == _HUB else registry, image.repository or "")
     except InvalidReference:
@@ -211,15 +214,22 @@ def _digest(text: str | None) -> Digest | None:
         return None
 
 
-def _tail(url: str, doing: str) -> str:
-    """Read a log's end. Azure's blobs know no suffix ranges, so its length is asked for first."""
-    size = _blob("HEAD", url, doing).headers.get("Content-Length", "0")
+def _tail(url: str, doing: str) -> Log:
+    """Read a log's end. Azure's blobs know no suffix ranges, so its length is asked for first.
+
+    Whoever writes the blob marks it when nothing more will come (azure-cli, acr/_stream_utils.py).
+    """
+    head = _blob("HEAD", url, doing)
+    size = head.headers.get("Content-Length", "0") if head.ok else "0"
+    whole = head.ok and _WHOLE in head.headers
     if not size.isdigit() or int(size) == 0:
-        return ""
+        return Log(whole=whole)
     start = max(0, int(size) - _LOG_TAIL)
     response = _blob("GET", url, doing, {"Range": f"bytes={start}-{int(size) - 1}"})
     tail = response.content[-_LOG_TAIL:] if response.ok else b""
-    return tail.decode("utf-8", "replace")
+    if start:  # without its beginning a line may look like another: `test: x` like `x`
+        tail = tail.partition(b"\n")[2]
+    return Log(tail.decode("utf-8", "replace"), whole=whole)
 
 
 def _blob(

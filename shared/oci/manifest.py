@@ -63,9 +63,8 @@ class Manifest:
     def platforms(self) -> dict[Platform, Descriptor]:
         """Return an index's manifest of each platform; attestations (`unknown/unknown`) are none.
 
-        A platform that two manifests claim is left out, and so is one that a nested index claims:
-        engines choose from those by rules of their own, so what was scanned and what is pulled
-        might be two images. `ambiguous_platforms` names them.
+        A platform is left out where engines choose by rules of their own, because what was scanned
+        and what is pulled might then be two images. `ambiguous_platforms` names them.
         """
         ambiguous = self.ambiguous_platforms()
         return {
@@ -75,15 +74,20 @@ class Manifest:
         }
 
     def ambiguous_platforms(self) -> frozenset[Platform]:
-        """Return the platforms whose manifest depends on who chooses."""
-        nested = {
-            each.platform for each in self.manifests if each.media_type in media_types.INDEXES
-        }
-        return frozenset(
-            platform
-            for platform, claims in self._claims().items()
-            if len({each.digest for each in claims}) > 1 or platform in nested or None in nested
-        )
+        """Return the platforms whose manifest depends on who chooses.
+
+        All of them, if any entry has no platform that everybody reads alike: a missing one means
+        linux/amd64 to some (go-containerregistry) and the engine's own to others (containerd), and a
+        nested index may hold anything. Else those that two manifests claim; variants of one
+        architecture are rivals too, but for 32-bit arm, where every engine compares them.
+        """
+        claims = self._claims()
+        if not all(_is_placed(each) for each in self.manifests):
+            return frozenset(claims)
+        rivals: dict[tuple[str, ...], set[Digest]] = {}
+        for platform, each in claims.items():
+            rivals.setdefault(_rivalry(platform), set()).update(one.digest for one in each)
+        return frozenset(each for each in claims if len(rivals[_rivalry(each)]) > 1)
 
     def _claims(self) -> dict[Platform, list[Descriptor]]:
         claims: dict[Platform, list[Descriptor]] = {}
@@ -91,6 +95,16 @@ class Manifest:
             if each.platform is not None and each.platform.os != "unknown":
                 claims.setdefault(each.platform, []).append(each)
         return claims
+
+
+def _is_placed(entry: Descriptor) -> bool:
+    """Tell whether every engine reads the entry as a manifest of the same one platform."""
+    return entry.platform is not None and entry.media_type in media_types.MANIFESTS
+
+
+def _rivalry(platform: Platform) -> tuple[str, ...]:
+    variant = platform.variant if platform.architecture == "arm" else ""
+    return (platform.os, platform.architecture, variant)
 
 
 def parse(raw: bytes, media_type: str = "") -> Manifest:
@@ -224,10 +238,12 @@ def _platform(body: object, place: str) -> Platform | None:
         raise InvalidManifest(message)
     _spelled(body, f"{place}.platform.")
     parts = [_text(body, key, f"{place}.platform.") for key in ("os", "architecture", "variant")]
+    if not parts[0] or not parts[1]:
+        return None  # some engines fill in what is missing, each in its own way
     try:
         return Platform.parse("/".join(part for part in parts if part))
     except InvalidPlatform:
-        return Platform("unknown", "unknown")  # a platform nobody can require; kept, never matched
+        return None
 
 
 def _annotations(body: object, place: str) -> dict[str, str]:

@@ -3,97 +3,43 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from shared.catalog import Approval, ScanMode
-from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 from shared.policy import gate as gates
+from shared.policy.actions import (
+    Action,
+    Decision,
+    Hold,
+    Import,
+    Promote,
+    Rest,
+    StartScan,
+    StartTest,
+    State,
+    Wait,
+)
 from shared.policy.facts import Facts, Progress, Scan, Tested
 from shared.policy.standing import Standing, TagStanding, standing
 
+__all__ = [
+    "MAX_ATTEMPTS",
+    "Action",
+    "Decision",
+    "Hold",
+    "Import",
+    "Promote",
+    "Rest",
+    "StartScan",
+    "StartTest",
+    "State",
+    "Wait",
+    "decide",
+    "platform_to_test",
+]
+
 MAX_ATTEMPTS = 3
 _DEFAULT_TEST_PLATFORM = Platform("linux", "amd64")
-
-
-class State(Enum):
-    """A candidate's place in its life (design §4)."""
-
-    DETECTED = "detected"
-    IMPORTING = "importing"
-    STAGED = "staged"
-    SCANNING = "scanning"
-    TESTING = "testing"
-    HELD = "held"
-    PROMOTING = "promoting"
-    PROMOTED = "promoted"
-    SUPERSEDED = "superseded"
-    REJECTED = "rejected"
-    FAILED = "failed"
-
-
-FINAL = frozenset({State.PROMOTED, State.SUPERSEDED, State.REJECTED, State.FAILED})
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """Bring the digest into staging, for this tag."""
-
-    tag: str
-
-
-@dataclass(frozen=True, slots=True)
-class StartScan:
-    """Start the scan run of one platform."""
-
-    platform: Platform
-    digest: Digest
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class StartTest:
-    """Start the test run of one platform."""
-
-    platform: Platform
-    digest: Digest
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Something is under way: look again soon."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Look again then; None: only a change from outside can help."""
-
-    until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Promote:
-    """Bring base to hold the digest under these stable tags."""
-
-    tags: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Nothing is left to do."""
-
-
-type Action = Import | StartScan | StartTest | Wait | Hold | Promote | Rest
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Exactly one action, the state it leaves the candidate in, and why."""
-
-    action: Action
-    state: State
-    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +165,7 @@ def _start_scan(scan: Scan) -> Decision:
         reason = f"scanning {scan.platform} failed {scan.attempt} times: {scan.error}"
         return Decision(Rest(), State.FAILED, (reason,))
     action = StartScan(scan.platform, scan.digest, scan.attempt + 1)
-    return Decision(action, State.SCANNING, (f"{scan.platform} has no report",))
+    return Decision(action, State.SCANNING, (f"not scanned on {scan.platform} yet",))
 
 
 def _clean(look: _Look) -> Decision | None:

@@ -1,7 +1,7 @@
 """The gate: what a candidate's reports and test say against its policy."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from shared.catalog import Approval, Gate, ScanMode
 from shared.policy.facts import Scan, Tested
@@ -42,18 +42,16 @@ def blocking(findings: Iterable[Finding], gate: Gate) -> tuple[Finding, ...]:
 
 def judge_scans(scans: Iterable[Scan], gate: Gate) -> Refusal | None:
     """Refuse if any platform's report has a blocking finding; every scan must have a report."""
-    reasons: list[str] = []
+    scans = tuple(scans)
+    reasons = [f"{scan.platform} has no report" for scan in scans if scan.report is None]
+    grouped: dict[tuple[Finding, ...], list[str]] = {}
     for scan in scans:
-        if scan.report is None:
-            reasons.append(f"{scan.platform} has no report")
-            continue
-        found = blocking(scan.report.findings, gate)
-        # One package in several places is one sentence.
-        sentences = tuple(dict.fromkeys(_sentence(finding, scan) for finding in found))
-        reasons += sentences[:_NAMED]
-        if len(sentences) > _NAMED:
-            more = len(sentences) - _NAMED
-            reasons.append(f"and {more} more at or above {gate.block} on {scan.platform}")
+        for group in _alike(blocking(scan.report.findings, gate) if scan.report else ()):
+            grouped.setdefault(group, []).append(str(scan.platform))
+    sentences = [_sentence(group, platforms) for group, platforms in grouped.items()]
+    reasons += sentences[:_NAMED]
+    if len(sentences) > _NAMED:
+        reasons.append(f"and {len(sentences) - _NAMED} more at or above {gate.block}")
     return Refusal(tuple(reasons)) if reasons else None
 
 
@@ -65,9 +63,22 @@ def judge_test(test: Tested) -> Refusal | None:
     return Refusal((f"the test failed on {test.platform} (run {test.run_id}){said}",))
 
 
-def _sentence(finding: Finding, scan: Scan) -> str:
-    fix = f"fixed in {finding.fixed}" if finding.fixed else "no fix yet"
+def _alike(findings: Iterable[Finding]) -> Iterable[tuple[Finding, ...]]:
+    """Group what one sentence can say: the same finding in several packages of one version."""
+    groups: dict[tuple[object, ...], dict[str, Finding]] = {}
+    for each in findings:
+        key = (each.id, each.severity, each.installed, each.fixed)
+        groups.setdefault(key, {}).setdefault(each.package, each)
+    for packages in groups.values():
+        yield tuple(replace(each, title="", target="") for each in packages.values())
+
+
+def _sentence(group: tuple[Finding, ...], platforms: list[str]) -> str:
+    first = group[0]
+    fix = f"fixed in {first.fixed}" if first.fixed else "no fix yet"
+    packages = ", ".join(each.package for each in group[:_NAMED])
+    more = f" and {len(group) - _NAMED} more" if len(group) > _NAMED else ""
     return (
-        f"{finding.id} ({finding.severity}) in {finding.package} {finding.installed}"
-        f" on {scan.platform}, {fix}"
+        f"{first.id} ({first.severity}) in {packages}{more} {first.installed}"
+        f" on {' and '.join(platforms)}, {fix}"
     )

@@ -1,10 +1,15 @@
 """Promotion in the design's order: from what base holds to the next step that is still missing."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
+from shared.oci import media_types
 from shared.oci.digest import Digest
+from shared.oci.manifest import Manifest
+from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
+from shared.policy.statement import PREDICATE
 from shared.ports import Locks
 
 UNIQUE_TAG_LOCKS = Locks(write=False, delete=False)
@@ -17,7 +22,8 @@ class Base:
     """What the base registry holds of a candidate.
 
     `stable` and `unique` are keyed by stable tag; `kept` are the manifests that must not be
-    deleted (the image, its platforms, its decision and reports) with their locks now.
+    deleted (the image, its platforms, its decision and reports) with their locks now. `stable` and
+    `kept` matter once nothing is missing and the decision is there; until then they may be empty.
     """
 
     holds: bool
@@ -93,6 +99,52 @@ type Step = (
     | AskRebuilds
     | Collision
 )
+
+
+def refusal(manifests: Iterable[Manifest], about: Set[Digest] = frozenset()) -> str | None:
+    """Say why these manifests, which one import brings along together, must not get into base.
+
+    In base, a manifest with a subject is a referrer of it, whoever made it: so none may be of
+    Breakwater's kinds, and none may speak about anything but the others here and `about`.
+    """
+    together = {each.digest: each for each in manifests}
+    for digest, each in together.items():
+        kinds = {each.artifact_type, each.config.media_type if each.config else ""}
+        for kind in sorted(kinds):
+            if kind.lower().startswith(media_types.OWN_PREFIX):
+                return f"it brings {digest} along, which poses as Breakwater's own: {kind[:100]}"
+        if each.subject is not None and each.subject.digest not in together.keys() | about:
+            return (
+                f"it brings {digest} along, which speaks about {each.subject.digest}, not about it"
+            )
+    return None
+
+
+def decided(manifest: Manifest, digest: Digest) -> Digest | None:
+    """Return the one blob of a manifest that is made like our decision about the digest."""
+    subject = manifest.subject.digest if manifest.subject else None
+    kinds = [layer.media_type for layer in manifest.layers]
+    if manifest.artifact_type != media_types.DECISION_ARTIFACT or subject != digest:
+        return None
+    return manifest.layers[0].digest if kinds == [media_types.DECISION] else None
+
+
+def named(content: bytes, base: Repository, digest: Digest) -> tuple[Digest, ...] | None:
+    """Return the reports and results a decision names; None if it is none of ours on this digest."""
+    try:
+        body = json.loads(content)
+        [subject] = body["subject"]
+        predicate = body["predicate"]
+        kind = (body["_type"], body["predicateType"], predicate["verdict"])
+        if kind != ("https://in-toto.io/Statement/v1", PREDICATE, "promote"):
+            return None
+        if subject != {"name": str(base), "digest": {"sha256": digest.hex}}:
+            return None
+        reports = [Digest(each["report"]) for each in predicate["scans"]]
+        results = [Digest(each["result"]) for each in predicate["tests"]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None  # a forgery may be anything
+    return (*reports, *results)
 
 
 def next_step(digest: Digest, tags: tuple[str, ...], base: Base) -> Step | None:

@@ -13,12 +13,16 @@ MAX_ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the ledger knows of one rebuild: when it was asked for, and the run that is followed."""
+    """What the ledger knows of one rebuild: when it was asked for, and the run that is followed.
+
+    `succeeded` is when the followed run's success was first seen.
+    """
 
     at: datetime
     attempt: int = 0
     run_id: str = ""
     pending: bool = False  # a start was written down just now; its run id may still come
+    succeeded: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ def decide(
     """Return what to do about one app after its base tag moved to `digest`.
 
     ACR's own base-image trigger gets `grace` to start a run: it may fire once, twice or never
-    (Azure/acr#295, #300), so the dependency's digest is the only proof.
+    (Azure/acr#295, #300), so the dependency's digest is the only proof. A run that has succeeded
+    gets `grace` too, as ACR writes down only afterwards what it was built on.
     """
     if up_to_date(task, base, tag, digest):
         return UpToDate()
@@ -107,6 +112,10 @@ def decide(
     triggered = next((run for run in runs if _is_for(run, base, tag, digest)), None)
     if triggered is not None:
         return Follow(triggered.id)
+    if followed is not None and followed.state is RunState.SUCCEEDED:
+        ends = (asked.succeeded or now) + grace
+        if now < ends:
+            return WaitFor(min(again, ends - now), f"what run {followed.id} used is not known yet")
     if asked.attempt == 0 and now < asked.at + grace:
         left = min(again, asked.at + grace - now)
         return WaitFor(left, "its own trigger may still start a run")

@@ -84,5 +84,5 @@ class CatalogFiles:
                         raise Misconfigured(message)
         except requests.RequestException as error:
             message = f"{shown}: no answer ({type(error).__name__})"
-            raise Transient(message) from error
+            raise Transient(message) from None  # the cause's text has the URL, with its signature
         return bytes(content)

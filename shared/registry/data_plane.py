@@ -208,7 +208,7 @@ class AcrDataPlane:
         for raw in self._pages(repository, path, "metadata_read", {}):
             try:
                 page = json.loads(raw)
-            except ValueError:
+            except (ValueError, RecursionError):
                 page = None
             if not isinstance(page, dict):
                 message = f"{repository}: {path}: expected a JSON object, found {raw[:60]!r}"

@@ -1,7 +1,6 @@
 """The registries' tokens: the requests that fetch them, and how long they last; no I/O."""
 
 import base64
-import binascii
 import json
 import threading
 from dataclasses import dataclass
@@ -115,7 +114,7 @@ def read(content: bytes, registry: str, now: float) -> Token:
     """Read a token response: `access_token`, `token` or `refresh_token`. Raises Permanent."""
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     body = body if isinstance(body, dict) else {}
     for name in ("access_token", "token", "refresh_token"):
@@ -144,6 +143,6 @@ def _claims(token: str) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, binascii.Error):
+    except (ValueError, RecursionError):  # binascii.Error is a ValueError
         return {}
     return found if isinstance(found, dict) else {}

@@ -15,7 +15,7 @@ from shared.registry import tokens
 from shared.registry.tokens import Token, TokenCache, TokenRequest
 
 _TIMEOUT = (5.0, 15.0)  # seconds to connect, seconds between two bytes
-_PATIENCE = 10.0  # seconds one call may spend waiting to try again (no function waits over 20)
+_PATIENCE = 12.0  # seconds after which a call is not tried again (no function waits over 20)
 _FIRST_WAIT = 0.5  # seconds, doubled each time
 _ATTEMPTS = 4
 _REDIRECTS = 5
@@ -96,17 +96,16 @@ class Wire:
         401 and 403, Transient for what may pass, Permanent for every other refusal.
         """
         tries = _ATTEMPTS if call.method in ("GET", "HEAD") else 1
-        wait, patience = _FIRST_WAIT, _PATIENCE
+        wait, until = _FIRST_WAIT, self._now() + _PATIENCE
         while True:
             try:
                 return self._once(call)
             except Transient as error:
                 tries -= 1
                 pause = max(error.retry_after or 0.0, wait)
-                if not tries or pause > patience:
+                if not tries or self._now() + pause > until:
                     raise
             self._sleep(pause)
-            patience -= pause
             wait *= 2
 
     def _once(self, call: Call) -> requests.Response:
@@ -152,7 +151,9 @@ class Wire:
                 stream=True,
             )
         except requests.RequestException as error:
-            raise unreachable(call.where, error) from error
+            raise unreachable(
+                call.where, error
+            ) from None  # the cause's text has the URL, with its signature
 
     def _token(self, host: str, scope: str) -> str:
         known = self._tokens.get(host, scope, self._now())
@@ -178,7 +179,9 @@ class Wire:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            raise unreachable(f"{host} (token)", error) from error
+            raise unreachable(
+                f"{host} (token)", error
+            ) from None  # the cause's text has the URL, with its signature
         if response.status_code != requests.codes.ok:
             raise _refusal(response, f"{host} (token for {scope})", scope.rpartition(",")[2])
         token = tokens.read(response.content, host, self._now())
@@ -197,7 +200,9 @@ def body(response: requests.Response, limit: int, where: str) -> bytes:
                     message = f"{where}: expected at most {limit} bytes, found more"
                     raise Permanent(message)
     except requests.RequestException as error:
-        raise unreachable(where, error) from error
+        raise unreachable(
+            where, error
+        ) from None  # the cause's text has the URL, with its signature
     return bytes(content)
 
 
@@ -235,6 +240,6 @@ def _words(response: requests.Response) -> str:
     try:
         errors = json.loads(raw)["errors"]
         text = "; ".join(f"{each.get('code', '')} {each.get('message', '')}" for each in errors)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         text = raw.decode("utf-8", "replace")
     return " ".join(text.split())[:_SHOWN]

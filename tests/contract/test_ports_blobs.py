@@ -38,14 +38,24 @@ def blob(account: Account) -> Iterator[tuple[BlobClient, str]]:
 
 def test_a_log_is_empty_until_its_run_writes_and_then_its_end_is_read(blob: tuple[BlobClient, str]):
     client, url = blob
-    assert tasks._tail(url, "log") == ""
+    assert tasks._tail(url, "log").text == ""
     client.create_append_blob()
-    assert tasks._tail(url, "log") == ""
-    client.append_block(b"start " + b"x" * 300 * 1024 + b" end\r\n")
+    assert tasks._tail(url, "log").text == ""
+    client.append_block(b"start\r\n" + (b"x" * 99 + b"\n") * 3000 + b"end\r\n")
     tail = tasks._tail(url, "log")
-    assert len(tail) == 256 * 1024
-    assert tail.endswith(" end\r\n")
-    assert "start" not in tail
+    assert 250 * 1024 < len(tail.text) <= 256 * 1024
+    assert tail.text.endswith("x\nend\r\n")
+    assert tail.text.startswith("x" * 99 + "\n"), "a line that was cut is no line"
+    assert "start" not in tail.text
+
+
+def test_a_log_is_whole_once_its_blob_says_so(blob: tuple[BlobClient, str]):
+    client, url = blob
+    client.create_append_blob()
+    client.append_block(b"end\r\n")
+    assert not tasks._tail(url, "log").whole
+    client.set_blob_metadata({"Complete": "succeeded"})
+    assert tasks._tail(url, "log").whole
 
 
 def test_a_context_is_put_as_a_block_blob(blob: tuple[BlobClient, str]):

@@ -45,7 +45,7 @@ print(json.dumps({
     "referrers": len(app.data_plane.referrers(target, digest)),
     "locked": not app.data_plane.manifest_entry(target, digest).locks.delete,
     "run": app.tasks.run(staging, run).status,
-    "log": app.tasks.log(staging, run),
+    "log": app.tasks.log(staging, run).text,
     "tasks": [task.name for task in app.tasks.list(apps)],
     "context": context.startswith("tasks-source/"),
     "ledger": [app.ledger.insert(Row("node", "x")) for _ in range(2)],

@@ -141,6 +141,20 @@ def test_rows_are_due_from_their_time_on(ledger: Ledger):
 
 
 @BOTH
+def test_a_row_whose_due_time_was_changed_or_taken_away_is_due_once_or_never(ledger: Ledger):
+    for subject in ("moved", "taken", "deleted"):
+        ledger.upsert(Row(subject, "look", due=NOON))
+    (row,) = ledger.rows("taken")
+    ledger.upsert(Row("moved", "look", due=NOON + timedelta(hours=1)))
+    ledger.replace(replace(row, due=None))
+    ledger.delete("deleted", "look")
+    assert list(ledger.due(NOON)) == []
+    later = list(ledger.due(NOON + timedelta(hours=2)))
+    assert [(row.subject, row.due) for row in later] == [("moved", NOON + timedelta(hours=1))]
+    assert later == list(ledger.rows("moved"))
+
+
+@BOTH
 def test_a_key_is_found_in_every_subject(ledger: Ledger):
     for subject in ("node", "python"):
         ledger.insert(Row(subject, "scan"))

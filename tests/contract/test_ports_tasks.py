@@ -12,7 +12,7 @@ from shared.errors import Misconfigured, Permanent, Transient
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 from shared.oci.reference import Repository
-from shared.ports import RunState, ScanRequest, Task, Tasks, TestRequest
+from shared.ports import Log, RunState, ScanRequest, Task, Tasks, TestRequest
 from tests.contract.arm_adapters import put_task, tasks_of
 from tests.contract.arm_world import World, world
 from tests.fakes import FakeTasks
@@ -81,13 +81,18 @@ def test_a_run_goes_from_queued_to_its_end(shop: Shop):
     assert shop.state(run_id) in (RunState.QUEUED, RunState.RUNNING)
     shop.end(run_id)
     assert shop.state(run_id) is RunState.SUCCEEDED
-    assert "second line" in shop.tasks.log(shop.registry, run_id)
+    log = shop.tasks.log(shop.registry, run_id)
+    assert "second line" in log.text
+    assert log.whole
+    run = shop.tasks.run(shop.registry, run_id)
+    assert run is not None
+    assert run.finished is not None
 
 
 @BOTH
 def test_a_run_nobody_started_is_none(shop: Shop):
     assert shop.tasks.run(shop.registry, "nope") is None
-    assert shop.tasks.log(shop.registry, "nope") == ""
+    assert shop.tasks.log(shop.registry, "nope") == Log()
 
 
 @BOTH
@@ -157,6 +162,30 @@ def _tar(name: str, content: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def test_a_log_that_is_not_whole_yet_says_so_and_begins_with_a_whole_line(here: World):
+    put_task(here, "contosostaging", "breakwater-scan")
+    tasks, registry = tasks_of(here), here.staging.login_server
+    run_id = tasks.rebuild(registry, "breakwater-scan")
+    here.ended(here.staging, run_id)
+    (name,) = here.blobs.complete
+    assert tasks.log(registry, run_id).whole
+    del here.blobs.complete[name]
+    here.blobs.content[name] = b"test: breakwater-lost x\r\n" * 20_000
+    log = tasks.log(registry, run_id)
+    assert not log.whole
+    assert 200_000 < len(log.text) <= 256 * 1024
+    assert set(log.text.split("\r\n")) == {"test: breakwater-lost x", ""}
+
+
+def test_a_start_that_arm_refuses_for_now_is_told_from_one_that_was_not_answered(here: World):
+    put_task(here, "contosostaging", "hello-world")
+    for status, refused in ((429, True), (503, False)):
+        here.faults.add(Fault("arm.scheduleRun", Kind.FAIL, count=1, status=status))
+        with pytest.raises(Transient) as caught:
+            tasks_of(here).rebuild(here.staging.login_server, "hello-world")
+        assert caught.value.refused is refused
+
+
 def test_a_run_is_not_started_twice_after_a_503(here: World):
     put_task(here, "contosostaging", "hello-world")
     here.faults.add(Fault("arm.scheduleRun", Kind.FAIL_AFTER, count=1, status=503))
@@ -170,8 +199,9 @@ def test_what_a_task_was_built_on_and_what_triggered_it_are_read(here: World):
     task = here.arm.tasks.find(here.apps, "hello-world")
     assert task is not None
     white, red = Digest.of(b"white"), Digest.of(b"red")
-    hub = {"type": "BuildTime", "registry": "registry.hub.docker.com", "tag": "22"}
-    base = {"type": "RunTime", "registry": here.base.login_server, "tag": "9-alpine"}
+    hub = {"type": "BuildTime", "registry": "Registry.hub.docker.com", "tag": "22"}
+    shouted = here.base.login_server.upper()  # ARM's spelling is whoever made the task's
+    base = {"type": "RunTime", "registry": shouted, "tag": "9-alpine"}
     task.built_on(
         [
             base | {"repository": "base/node", "digest": str(white)},
@@ -193,6 +223,19 @@ def test_what_a_task_was_built_on_and_what_triggered_it_are_read(here: World):
     assert [each.enabled for each in tasks.list(registry)] == [False]
     (run,) = tasks.recent_runs(registry, "hello-world")
     assert run.updated == ((node, "9-alpine", red),)
+
+
+def test_a_list_of_tasks_is_one_request_and_only_one_task_is_asked_for_details(here: World):
+    for name in ("hello-world", "hello-moon"):
+        put_task(here, "contosoapps", name)
+    tasks, registry = tasks_of(here), here.apps.login_server
+
+    assert {each.name for each in tasks.list(registry)} == {"hello-world", "hello-moon"}
+    assert here.faults.counts()["arm.tasks.list"] == 1
+    assert here.faults.counts()["arm.tasks.details"] == 0
+
+    assert tasks.get(registry, "hello-world") == Task(registry, "hello-world")
+    assert here.faults.counts()["arm.tasks.details"] == 1
 
 
 def test_a_name_that_breaks_out_of_the_filter_is_refused(here: World):

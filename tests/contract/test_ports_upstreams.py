@@ -24,6 +24,7 @@ from shared.ports import Resolved, Unresolved, Upstreams
 from shared.registry import artifacts
 from shared.registry.watcher import UpstreamWatcher
 from tests.contract.acr_world import world
+from tests.contract.odd_registry import Odd, head
 from tests.contract.serving import ca_path, free_port, serve
 from tests.fakes import FakeUpstreams, image, index
 
@@ -172,33 +173,6 @@ async def _referrers(upstreams: Upstreams, repository: Repository, digest: Diges
 # Registries that behave oddly
 
 
-@dataclass
-class Odd:
-    """A registry written for one test, and the requests it saw."""
-
-    app: web.Application
-    seen: list[tuple[str, str, str]]
-
-    @classmethod
-    def of(cls, handle: Callable[[web.Request], web.StreamResponse]) -> "Odd":
-        odd = cls(web.Application(), [])
-
-        async def answer(request: web.Request) -> web.StreamResponse:
-            authorization = request.headers.get("Authorization", "")
-            odd.seen.append((request.method, request.path, authorization))
-            return handle(request)
-
-        odd.app.router.add_route("*", "/{path:.*}", answer)
-        return odd
-
-
-def _head(manifest: Manifest, **headers: str) -> web.Response:
-    return web.Response(
-        body=manifest.raw,
-        headers={"Content-Type": manifest.media_type} | headers,
-    )
-
-
 def _odd(handle, tag: str = "20") -> tuple[Resolved | Unresolved, Odd]:
     odd = Odd.of(handle)
     with serve(odd.app) as url:
@@ -209,7 +183,7 @@ def _odd(handle, tag: str = "20") -> tuple[Resolved | Unresolved, Odd]:
 
 def test_without_a_digest_header_the_bytes_are_hashed():
     white = image("white")
-    found, odd = _odd(lambda request: _head(white))
+    found, odd = _odd(lambda request: head(white))
     assert found == Resolved(Descriptor(white.media_type, white.digest, len(white.raw)))
     assert [method for method, _, _ in odd.seen] == ["HEAD", "GET"]
 
@@ -236,7 +210,7 @@ def test_a_401_with_a_realm_elsewhere_is_refused():
 
 def test_a_token_does_not_follow_a_redirect_to_another_host():
     white = image("white")
-    target = Odd.of(lambda request: _head(white, **{"Docker-Content-Digest": str(white.digest)}))
+    target = Odd.of(lambda request: head(white, **{"Docker-Content-Digest": str(white.digest)}))
     with serve(target.app) as elsewhere:
 
         def handle(request: web.Request) -> web.Response:
@@ -268,7 +242,7 @@ def test_one_repository_needs_one_token():
         if request.path == "/token":
             return web.json_response({"token": "secret", "expires_in": 300})
         if request.headers.get("Authorization") == "Bearer secret":
-            return _head(white, **{"Docker-Content-Digest": str(white.digest)})
+            return head(white, **{"Docker-Content-Digest": str(white.digest)})
         realm = f'Basic realm="x", Bearer realm="https://{request.host}/token"'
         return web.Response(status=401, headers={"WWW-Authenticate": realm})
 
@@ -282,7 +256,7 @@ def test_one_repository_needs_one_token():
 
 def test_one_bad_registry_stops_nobody():
     white = image("white")
-    odd = Odd.of(lambda request: _head(white, **{"Docker-Content-Digest": str(white.digest)}))
+    odd = Odd.of(lambda request: head(white, **{"Docker-Content-Digest": str(white.digest)}))
     with serve(odd.app) as url:
         good = Repository(url.removeprefix("https://"), "library/node")
         bad = [

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from shared.oci.digest import Digest
+from shared.policy.untested import untested
+
 TASKS = Path(__file__).parents[2] / "infra/tasks"
 DIGEST = f"sha256:{'a' * 64}"
 GOOD = {
@@ -62,7 +65,7 @@ def rendered(task: str, step: str, values: dict[str, str]) -> str:
     command = next(str(each["cmd"]) for each in found["steps"] if each["id"] == step)
     command = re.sub(r"\{\{\.Values\.(\w+)\}\}", lambda match: values.get(match[1], ""), command)
     command = re.sub(r"\{\{\.Run\.(\w+)\}\}", lambda match: RUN[match[1]], command)
-    return re.sub(r"^tools ", f"{TOOLS} ", command.strip()).replace("$tools", TOOLS)
+    return re.sub(r"^tools ", f"{TOOLS} ", command.strip()).replace("~tools", TOOLS)
 
 
 @pytest.fixture
@@ -195,6 +198,7 @@ def test_the_image_under_test_is_started_nested_and_every_line_of_it_marked(agen
     done = agent.run("test.yaml", "test")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
+        f"breakwater-test {DIGEST}",
         "test: breakwater-report x",
         "test: a",
         "test: breakwater-report y",
@@ -210,6 +214,41 @@ def test_the_image_under_test_cannot_write_the_status(agent):
     done = agent.run("test.yaml", "test")
     assert done.returncode == 1
     assert done.stderr == "the test failed with exit status 7\n"
+    assert untested(done.stdout, Digest(DIGEST)) == ""
+
+
+@pytest.mark.parametrize(
+    "body", ["exec yes it is long | head -c 600000; exit 7", "printf no-newline; exit 1"]
+)
+def test_that_it_was_started_stands_at_the_end_of_a_long_log_too(agent, body):
+    agent.stub("docker", body)
+    done = agent.run("test.yaml", "test")
+    assert done.returncode == 1
+    assert untested(done.stdout[-100:], Digest(DIGEST)) == ""
+
+
+@pytest.mark.parametrize("says", ["echo no space left >&2", "printf no-newline", ":"])
+def test_a_test_that_docker_itself_could_not_run_is_lost(agent, says):
+    agent.stub("docker", f"{says}; exit 125")
+    done = agent.run("test.yaml", "test")
+    assert done.returncode == 1
+    assert "docker" in untested(done.stdout, Digest(DIGEST))
+    assert done.stderr == "docker could not run the test\n"
+
+
+def test_an_image_that_cannot_be_pulled_was_not_tested(agent):
+    agent.stub("docker", "echo manifest unknown >&2; exit 1")
+    done = agent.run("test.yaml", "pull")
+    assert done.returncode == 1
+    assert untested(done.stdout, Digest(DIGEST)) != ""
+
+
+@pytest.mark.parametrize("says", ["breakwater-test", "breakwater-lost"])
+def test_the_image_under_test_cannot_say_that_it_was_started_or_lost(agent, says):
+    agent.stub("docker", f"printf 'x\\r{says} {DIGEST}\\n{says} {DIGEST}\\n'; exit 0")
+    done = agent.run("test.yaml", "test")
+    told = [line for line in done.stdout.split("\n")[1:] if line.startswith(says)]
+    assert told == []
 
 
 def test_a_test_that_does_not_end_is_stopped(agent):

@@ -128,7 +128,8 @@ def test_the_test_names_the_colour_it_refuses(told: Told):
 
 def test_the_finding_that_blocks_is_named_with_its_fix(told: Told):
     said = told.reasons(VULNERABLE, "rejected")
-    assert "CVE-2024-5535 (critical) in libcrypto3 3.1.5-r0 on linux/amd64" in said
+    assert "CVE-2024-5535 (critical) in libcrypto3, libssl3 3.1.5-r0" in said
+    assert "on linux/amd64 and linux/arm64" in said
     assert "fixed in 3.1.6-r0" in said
 
 

@@ -124,6 +124,52 @@ def test_a_gate_that_demands_nothing_is_a_fault():
     assert fault.expected.startswith("a gate that demands something")
 
 
+_NO_AMD64 = "    platforms: [linux/arm64]\n"
+_OWN_TEST = "    test: { script: tests/node.sh }\n"
+_SHARED_TEST = "defaults:\n  test: { script: tests/any.sh }\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "path"),
+    [
+        (f"{CATALOG}{_NO_AMD64}", 11, "images[0].platforms"),
+        (CATALOG.replace("[linux/amd64]", "[linux/arm64]"), 10, "images[0].test"),
+        (
+            CATALOG.replace("defaults:\n", _SHARED_TEST).replace(_OWN_TEST, _NO_AMD64),
+            11,
+            "images[0].platforms",
+        ),
+        (
+            CATALOG.replace("defaults:\n", _SHARED_TEST)
+            .replace(_OWN_TEST, "")
+            .replace("[linux/amd64]", "[linux/arm64]"),
+            6,
+            "defaults.platforms",
+        ),
+    ],
+    ids=["its own", "its test", "its platforms", "defaults"],
+)
+def test_a_test_without_the_platform_of_the_agents_is_a_fault(text, line, path):
+    (fault,) = faults_of(text)
+    assert (fault.line, fault.path) == (line, path)
+    assert fault.expected == "linux/amd64 among the platforms: a test runs on it"
+    assert fault.found == "linux/arm64"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CATALOG.replace(_OWN_TEST, _NO_AMD64),
+        CATALOG.replace("[linux/amd64]", "[linux/arm64]") + "    platforms: [linux/amd64]\n",
+        CATALOG.replace("  platforms: [linux/amd64]\n", ""),
+        f"{CATALOG}    platforms: [linux/arm64, linux/amd64]\n",
+    ],
+    ids=["no test", "its own", "by default", "among others"],
+)
+def test_a_test_with_the_platform_of_the_agents_is_none(text):
+    assert isinstance(load("catalog.yaml", text), Catalog)
+
+
 @pytest.mark.parametrize("demand", ["scan: trivy", "scan: none, reason: x, age: 1m"])
 def test_one_demand_is_enough(demand):
     gate = f"    gate: {{ {demand} }}\n"

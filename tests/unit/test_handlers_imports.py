@@ -225,7 +225,8 @@ def test_no_slot_leaves_the_import_waiting_and_not_lost():
     until = machine.world.clock.now() + timedelta(minutes=5)
     limit = machine.world.settings.import_concurrency
     for number in range(limit):
-        assert machine.world.slots.take("imports", f"other {number}", limit=limit, until=until)
+        slots = machine.world.slots
+        assert slots.take("imports:staging", f"other {number}", limit=limit, until=until)
     machine.watch()
     machine.settle()
 
@@ -256,6 +257,6 @@ def test_one_unreachable_registry_does_not_stop_the_others():
 
     watches = watch_upstreams.handle(machine.services)
 
-    assert [each.image.name for each in watches] == ["node", "team/app"]
+    assert {each.image.name for each in watches} == {"node", "team/app"}
     machine.settle()
     assert machine.state(digest) == "promoted"

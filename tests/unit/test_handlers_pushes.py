@@ -64,7 +64,28 @@ def test_a_report_pushed_to_staging_has_its_candidate_looked_at():
 
     on_staging_push.handle(machine.services, pushed("node", report.digest))
 
+    assert [each.queue for each in machine.world.queues.sent] == ["candidates"]
+    machine.settle()
+    assert machine.state(digest) == "promoted"
+
+
+def test_event_grid_never_waits_for_a_promotion():
+    machine = Machine()
+    digest = staged(machine)
+    on_staging_push.handle(machine.services, pushed("node", digest, TAG))
+    while machine.state(digest) != "testing":
+        for each in machine.world.queues.take():
+            machine._deliver(each.queue, each.text)
+        machine._end_runs()
+        machine.world.clock.advance(seconds=15)
+    machine._end_runs()
+    machine.world.queues.take()
+
+    on_staging_push.handle(machine.services, pushed("node", digest, TAG))
+
     assert machine.state(digest) == "testing"
+    assert machine.world.imports.started == {}
+    assert [each.queue for each in machine.world.queues.sent] == ["candidates"]
 
 
 @pytest.mark.parametrize(

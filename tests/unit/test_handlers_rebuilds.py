@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -236,3 +237,66 @@ def test_a_start_that_fails_is_made_again(error: Exception):
 
     assert built(machine) == new
     assert runs(machine) == 1
+
+
+@dataclass
+class Late(Machine):
+    """A machine whose ACR writes down what an app was built on a while after its run."""
+
+    seconds: int = 60
+    at: datetime | None = None  # when the first run succeeded
+
+    def _end_runs(self) -> None:
+        tasks, now = self.world.tasks, self.world.clock.now()
+        for registry, _, run_id in tasks.queued_apps():
+            tasks.finish(registry, run_id)
+            self.at = self.at or now
+        if self.at is not None and now >= self.at + timedelta(seconds=self.seconds):
+            head = self.world.registries.head(BASE, TAG)
+            assert head is not None
+            tasks.built_on(APPS, APP, BASE, TAG, head.digest)
+
+
+def a_late_machine(seconds: int) -> tuple[Late, Digest]:
+    machine = Late(seconds=seconds)
+    machine.app(APP, OLD)
+    new = machine.world.registries.push_index(BASE, TAG, content="new", platforms=PLATFORMS)
+    return machine, new
+
+
+def test_what_a_run_was_built_on_may_be_known_a_while_after_its_success():
+    machine, new = a_late_machine(100)
+
+    ask(machine, new)
+    machine.settle()
+
+    assert built(machine) == new
+    assert runs(machine) == 1
+    assert machine.events() == ["rebuild started", "rebuilt"]
+
+
+def test_so_may_what_a_run_of_its_own_trigger_was_built_on():
+    machine, new = a_late_machine(100)
+    machine.world.tasks.triggered(APPS, APP, ((BASE, TAG, new),))
+    ask(machine, new)
+    (message,) = machine.world.queues.take()
+    machine._deliver(message.queue, message.text)
+
+    machine.world.clock.advance(minutes=10)
+    machine.settle()
+
+    assert built(machine) == new
+    assert runs(machine) == 1
+
+
+def test_each_success_has_its_own_grace_period():
+    machine, new = a_late_machine(100_000)
+    begun = machine.world.clock.now()
+
+    ask(machine, new)
+    machine.settle()
+
+    assert runs(machine) == 3
+    assert machine.events()[-1] == "rebuild failed"
+    grace = timedelta(seconds=machine.world.services.settings.rebuild_grace_seconds)
+    assert machine.world.clock.now() - begun >= 4 * grace  # before the first, and after each

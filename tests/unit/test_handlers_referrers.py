@@ -1,5 +1,7 @@
 """What upstream attached: it comes along, it never counts, and it never stops its image."""
 
+import asyncio
+
 from shared.errors import Transient
 from shared.messages import ImportMessage, encode
 from shared.oci import media_types
@@ -75,28 +77,52 @@ def test_a_referrer_that_cannot_be_imported_does_not_stop_its_image():
 
 
 class Secretive(FakeUpstreams):
-    """An upstream whose referrers cannot be listed."""
+    """An upstream that cannot list the referrers of everything."""
+
+    tells: frozenset[Digest] = frozenset()
 
     async def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
+        if digest in self.tells:
+            return await super().referrers(repository, digest)
         problem = "HTTP 503"
         raise Transient(problem)
 
 
-def test_an_upstream_that_cannot_list_referrers_does_not_stop_its_image():
+def test_an_upstream_that_cannot_list_referrers_is_noted_once_and_does_not_stop_its_image():
     machine = Machine()
     broken = Secretive()
     broken.content = machine.world.upstreams.content
-    machine.world.upstreams = broken
+    machine.world.upstreams = machine.world.imports._upstreams = broken
     digest = machine.upstream("white")
+    signature = attach(machine, digest, "application/x.signature")
+    broken.tells = frozenset({digest})  # and not of the platforms' images
     machine.watch()
 
-    for _ in range(30):
-        for message in machine.world.queues.take():
-            try:
-                machine._deliver(message.queue, message.text)
-            except Transient:
-                continue  # into the poison queue
-        machine._end_runs()
-        machine.world.clock.advance(seconds=15)
+    machine.settle()  # no message fails
 
     assert machine.state(digest) == "promoted"
+    (lost,) = [each for each in machine.world.journal.entries if each.event == "referrer lost"]
+    assert "HTTP 503" in lost.reasons[0]
+    assert machine.world.registries.manifest(BASE, signature) is not None
+
+
+def test_referrers_of_all_parts_are_asked_for_together():
+    class Meeting(FakeUpstreams):
+        here = most = 0
+
+        async def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
+            self.here += 1
+            self.most = max(self.most, self.here)
+            await asyncio.sleep(0)
+            self.here -= 1
+            return ()
+
+    machine = Machine()
+    meeting = Meeting()
+    meeting.content = machine.world.upstreams.content
+    machine.world.upstreams = machine.world.imports._upstreams = meeting
+    machine.upstream("white")
+    machine.watch()
+    machine.settle()
+
+    assert meeting.most == 1 + len(PLATFORMS)

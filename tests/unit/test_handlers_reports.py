@@ -4,11 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
+from handlers import advance_candidate
+from shared.messages import LookMessage, encode
 from shared.oci import media_types
 from shared.oci.digest import Digest
+from shared.oci.reference import Repository
 from shared.ports import ScanRequest
+from shared.reports import trivy
 from tests import builders
-from tests.machine import BASE, Machine
+from tests.fake_clock import FakeClock
+from tests.fake_registries import FakeRegistries
+from tests.machine import BASE, STAGING, Machine
 from tests.telling import AMD64, ARM64, Telling, looked_at
 
 
@@ -73,6 +79,63 @@ def test_what_is_not_the_runs_own_report_never_counts(says: Callable[[Machine, S
     assert machine.reasons(digest)[0].isprintable()
     assert machine.world.registries.manifest(BASE, digest) is None
     assert machine.world.slots.held() == []
+
+
+class Counting(FakeRegistries):
+    """Registries that remember which reports were asked for, and how much of them at most."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.asked: list[tuple[Digest, int]] = []
+
+    def blob(self, repository: Repository, digest: Digest, limit: int) -> bytes:
+        content = super().blob(repository, digest, limit)
+        if b"SchemaVersion" in content:
+            self.asked.append((digest, limit))
+        return content
+
+
+def counting(machine: Machine) -> Counting:
+    registries = Counting(machine.world.clock)
+    machine.world.registries = registries
+    machine.world.imports._registries = registries
+    return registries
+
+
+def test_no_more_of_a_report_is_fetched_than_can_be_parsed():
+    machine = Machine()
+    registries = counting(machine)
+    assert machine.state(looked_at(machine)) == "promoted"
+    assert {limit for _, limit in registries.asked} == {trivy.LARGEST}
+
+
+def test_a_report_that_is_known_is_not_fetched_at_every_look():
+    machine = Machine()
+    registries = counting(machine)
+    digest = looked_at(machine)
+    registries.asked.clear()
+
+    for _ in range(3):
+        message = LookMessage("node", str(digest), "ab" * 8)
+        advance_candidate.handle(machine.services, encode(message))
+
+    assert machine.state(digest) == "promoted"
+    assert registries.asked == []
+
+
+def test_a_known_report_that_staging_no_longer_holds_counts_no_more():
+    machine = Machine()
+    machine.world.catalog.text = machine.world.catalog.text.replace("age: 0h", "age: 24h")
+    digest = looked_at(machine)
+    assert machine.state(digest) == "held"
+    assert len(machine.world.tasks.requests) == 3
+    for each in machine.world.registries.referrers(STAGING, AMD64):
+        if each.artifact_type == media_types.REPORT:
+            machine.world.registries.delete(STAGING, each.digest)
+
+    advance_candidate.handle(machine.services, encode(LookMessage("node", str(digest), "ab" * 8)))
+
+    assert len(machine.world.tasks.requests) == 4
 
 
 def test_a_clean_report_that_someone_else_attached_first_does_not_hide_what_the_scan_found():

@@ -113,6 +113,50 @@ def test_runs_whose_start_was_never_answered_are_failed_with_the_reason_and_forg
     assert machine.state(digest) == "promoted"
 
 
+def test_a_start_that_was_refused_for_now_burns_no_attempt_and_holds_no_slot():
+    machine, tasks = unanswering(Transient("HTTP 429 from ARM", retry_after=17, refused=True))
+    digest = machine.upstream("white")
+    machine.watch()
+    pump(machine)
+    assert machine.state(digest) not in ("failed", "promoted")
+    assert machine.world.slots.held() == []
+    assert list(machine.world.ledger.all("scan:linux-amd64:1")) == []
+
+    tasks.error = None
+    machine.settle()
+
+    assert machine.state(digest) == "promoted"
+    assert list(machine.world.ledger.all("scan:linux-amd64:2")) == []
+
+
+class Clogged(FakeTasks):
+    """ACR Tasks that take no uploads for now."""
+
+    clogged = True
+
+    def upload(self, registry: str, archive: bytes) -> str:
+        if self.clogged:
+            problem = "storage answered HTTP 503"
+            raise Transient(problem)
+        return super().upload(registry, archive)
+
+
+def test_a_script_that_could_not_be_uploaded_burns_no_attempt():
+    machine = Machine()
+    tasks = Clogged(machine.world.clock)
+    machine.world.tasks = tasks
+    digest = machine.upstream("white")
+    machine.watch()
+    pump(machine)
+    assert machine.state(digest) not in ("failed", "promoted")
+    assert machine.world.slots.held() == []
+
+    tasks.clogged = False
+    machine.settle()
+
+    assert machine.state(digest) == "promoted"
+
+
 def test_a_run_that_can_never_start_is_failed_with_the_reason_and_no_poison():
     machine, _ = unanswering(Permanent("task value platform: expected linux/…, no run"))
 

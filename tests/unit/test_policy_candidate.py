@@ -99,7 +99,7 @@ def a_gone(lasted: timedelta) -> tuple[Watched, ...]:
             {"scans": (Scan(AMD64, CHILD),)},
             StartScan(AMD64, CHILD, 1),
             State.SCANNING,
-            "linux/amd64 has no report",
+            "not scanned on linux/amd64 yet",
         ),
         (
             {"scans": (Scan(AMD64, CHILD, Progress.UNDERWAY, 1, "r1"),)},
@@ -111,7 +111,7 @@ def a_gone(lasted: timedelta) -> tuple[Watched, ...]:
             {"scans": (Scan(AMD64, CHILD, Progress.ENDED, 2, "r1", error="it broke"),)},
             StartScan(AMD64, CHILD, 3),
             State.SCANNING,
-            "has no report",
+            "not scanned on",
         ),
         (
             {"scans": (Scan(AMD64, CHILD, Progress.ENDED, 3, "r1", error="it broke"),)},

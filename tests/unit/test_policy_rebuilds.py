@@ -125,6 +125,31 @@ def test_a_start_without_a_run_id_yet_is_waited_for():
     assert step(asked=replace(asked, pending=False), after=GRACE) == Start(2)
 
 
+@pytest.mark.parametrize("attempt", [0, 1, MAX_ATTEMPTS])
+def test_a_run_that_succeeded_gets_a_grace_period_for_what_it_was_built_on(attempt: int):
+    """ACR writes an app's dependencies down some time after its run has succeeded."""
+    done, asked = a_run("r1", RunState.SUCCEEDED), Asked(START, attempt, "r1")
+    after = 10 * GRACE
+    seen = replace(asked, succeeded=START + after)
+
+    first = step(STALE, done, asked=asked, after=after)
+    last = step(STALE, done, asked=seen, after=after + GRACE - timedelta(seconds=1))
+    then = step(STALE, done, asked=seen, after=after + GRACE)
+
+    assert isinstance(first, WaitFor)
+    assert first.delay == AGAIN
+    assert isinstance(last, WaitFor)
+    assert last.delay == timedelta(seconds=1)
+    assert isinstance(then, GiveUp if attempt == MAX_ATTEMPTS else Start)
+
+
+def test_a_run_of_its_own_trigger_is_followed_even_in_the_grace_after_another():
+    done, fired = a_run("r1", RunState.SUCCEEDED), a_run("r2", RunState.RUNNING, NEW)
+    asked = Asked(START, 1, "r1", succeeded=START)
+
+    assert step(STALE, fired, done, asked=asked) == Follow("r2")
+
+
 def test_a_run_that_did_not_help_is_tried_again_and_then_given_up_with_its_error():
     failed = replace(a_run("r1", RunState.FAILED), error="no space left")
 
@@ -146,7 +171,12 @@ _runs = st.lists(
     max_size=3,
 )
 _asked = st.builds(
-    Asked, st.just(START), st.integers(0, 3), st.sampled_from(["", "r1", "r9"]), st.booleans()
+    Asked,
+    st.just(START),
+    st.integers(0, 3),
+    st.sampled_from(["", "r1", "r9"]),
+    st.booleans(),
+    st.sampled_from([None, START]),
 )
 
 

@@ -6,14 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from shared.azure import task_values
+
 TASKS = Path(__file__).parents[2] / "infra/tasks"
 FILES = ["scan.yaml", "test.yaml"]
 VALUES = ["repository", "digest", "platform", "candidate", "seconds"]
-# What acr-builder replaces in every task (graph/global-defaults-linux.go), and our own.
-ALIASES = {
-    "ID", "SharedVolume", "Registry", "RegistryName", "Date", "OS", "Architecture", "Commit", "Branch",
-    "acr", "az", "bash", "curl", "cssc", "tools",
-}  # fmt: skip
 
 
 def text(name: str) -> str:
@@ -84,11 +81,23 @@ def test_the_first_step_checks_every_value(name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_but_the_tools_alias_is_replaced(name):
+    assert yaml.safe_load(text(name))["alias"]["directive"] == "~"
     for step in steps(name):
         _, script, words = split(step["cmd"])
-        assert not ALIASES.intersection(re.findall(r"\$([A-Za-z0-9]+)", script))
-        assert "$$" not in script
-        assert re.findall(r"\$\w*", words) in ([], ["$tools"])
+        assert "~" not in script
+        assert "$" not in words
+        assert re.findall(r"~\w*", words) in ([], ["~tools"])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_tilde_stands_anywhere_but_in_the_alias(name):
+    assert re.findall(r"\S*~\S*", text(name)) in (["'~'"], ["'~'", "'~tools'"])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_app_sends_the_platforms_that_the_check_accepts(name):
+    (accepted,) = re.findall(r'accept platform "\$4" "(.*)"', text(name))
+    assert task_values.PATTERNS["platform"].pattern.replace("(?:", "(") == accepted
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -1,0 +1,133 @@
+"""Upstream's referrers: registries have no such API, each in its own way, and none may hold us up."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable
+
+import pytest
+from aiohttp import web
+
+from shared.errors import Transient
+from shared.oci.digest import Digest
+from shared.oci.reference import Repository
+from shared.ports import Upstreams
+from shared.registry import artifacts
+from shared.registry.watcher import UpstreamWatcher
+from tests.contract.odd_registry import Odd, head
+from tests.contract.serving import ca_path, serve
+from tests.fakes import image
+
+
+@pytest.fixture(autouse=True)
+def trust(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_path()))
+
+
+async def _referrers(upstreams: Upstreams, repository: Repository, digest: Digest):
+    found = await upstreams.referrers(repository, digest)
+    await asyncio.sleep(0.1)  # a closed TLS connection says goodbye; this loop would end before it
+    return found
+
+
+def _listing(handle: Callable[[web.Request], web.StreamResponse]):
+    odd = Odd.of(handle)
+    with serve(odd.app) as url:
+        node = Repository(url.removeprefix("https://"), "library/node")
+        found = asyncio.run(_referrers(UpstreamWatcher(seconds=2), node, image("white").digest))
+    return found, [path.rpartition("/")[2] for _, path, _ in odd.seen]
+
+
+def _elsewhere(status: int) -> Callable[[web.Request], web.Response]:
+    def handle(request: web.Request) -> web.Response:
+        if "/referrers/" in request.path:
+            return web.Response(status=303, headers={"Location": "/page"})
+        return web.Response(status=status if request.path == "/page" else 404)
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        *(lambda request, status=status: web.Response(status=status) for status in (400, 406, 429)),
+        lambda request: web.Response(text="<html>", content_type="text/html"),
+        lambda request: web.Response(body=image("white").raw),
+        _elsewhere(429),
+    ],
+    ids=["400", "406", "429", "a page", "a manifest that is no index", "303 to a 429"],
+)
+def test_whatever_is_no_index_is_no_referrers_once_the_fallback_tag_was_asked(handle):
+    found, asked = _listing(handle)
+    assert found == ()
+    assert asked[-1] == artifacts.fallback_tag(image("white").digest)
+
+
+def test_the_fallback_tag_counts_where_the_api_is_a_page_or_refused():
+    white = image("white")
+    signature = artifacts.artifact(
+        white.descriptor,
+        artifact_type="application/vnd.signature",
+        media_type="application/json",
+        content=artifacts.EMPTY,
+        annotations={},
+    )
+    fallback = artifacts.referrers_index((), signature)
+
+    def handle(request: web.Request) -> web.Response:
+        if "/referrers/" in request.path:
+            return web.Response(status=302, headers={"Location": "http://localhost:1/page"})
+        return head(fallback)
+
+    (found,), _ = _listing(handle)
+    assert found.digest == signature.digest
+
+
+def test_a_registry_nobody_answers_at_says_so_when_asked_for_referrers():
+    node = Repository("localhost:1", "library/node")
+    with pytest.raises(Transient, match="localhost:1: no answer"):
+        asyncio.run(_referrers(UpstreamWatcher(seconds=2), node, image("white").digest))
+
+
+def test_all_parts_share_one_token_and_one_end():
+    white = image("white")
+
+    def handle(request: web.Request) -> web.Response:
+        if request.path == "/token":
+            return web.json_response({"token": "secret", "expires_in": 300})
+        if request.headers.get("Authorization") == "Bearer secret":
+            return web.Response(status=404)
+        realm = f'Bearer realm="https://{request.host}/token"'
+        return web.Response(status=401, headers={"WWW-Authenticate": realm})
+
+    async def together(upstreams: Upstreams, node: Repository):
+        parts = (upstreams.referrers(node, white.digest) for _ in range(12))
+        found = await asyncio.gather(*parts, return_exceptions=True)
+        await asyncio.sleep(0.1)  # as above
+        return found
+
+    odd, watcher = Odd.of(handle), UpstreamWatcher(seconds=2)
+    with serve(odd.app) as url:
+        node = Repository(url.removeprefix("https://"), "library/node")
+        for _ in range(2):  # a session that was closed is no session for the next
+            assert asyncio.run(together(watcher, node)) == [()] * 12
+    assert [path for _, path, _ in odd.seen].count("/token") == 2
+
+    async def late(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.8)
+        return web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", late)
+    with serve(app) as url:
+        node = Repository(url.removeprefix("https://"), "library/node")
+        begun = time.monotonic()
+        found = asyncio.run(together(UpstreamWatcher(referrers_seconds=0.3), node))
+        assert time.monotonic() - begun < 0.8
+    assert [str(each) for each in found] == [f"{node}: no referrers within 0.3 s"] * 12
+
+
+def test_one_round_ends_before_the_function_would():
+    defaults = inspect.signature(UpstreamWatcher).parameters
+    assert defaults["all_seconds"].default <= 120
+    assert defaults["referrers_seconds"].default <= 10

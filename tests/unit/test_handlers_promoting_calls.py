@@ -1,0 +1,92 @@
+"""What a promotion asks of the registries: ACR answers 250 listings of referrers a minute."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from shared import ports
+from shared.messages import LookMessage, encode
+from shared.oci.digest import Digest
+from shared.services import Services
+from tests.fake_registries import FakeRegistries
+from tests.machine import BASE, PLATFORMS, Machine
+
+
+@dataclass
+class Counting:
+    """The registries, with every call counted by its name."""
+
+    registries: FakeRegistries
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.registries, name)
+
+        def call(*args: Any, **named: Any) -> Any:
+            self.calls[name] += 1
+            return method(*args, **named)
+
+        return call
+
+
+@dataclass
+class Counted(Machine):
+    """A machine that counts what its handlers ask of the registries."""
+
+    counting: Counting = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.counting = Counting(self.world.registries)
+
+    @property
+    def services(self) -> Services:
+        return replace(super().services, data_plane=self.counting)
+
+    def turn(self) -> None:
+        """Deliver what is there, once."""
+        for message in self.world.queues.take():
+            self._deliver(message.queue, message.text)
+        self.world.clock.advance(seconds=15)
+
+
+def until_tested(machine: Counted) -> Digest:
+    """Bring a candidate to where its test has passed, and nobody has looked at it since."""
+    digest = machine.upstream("white", PLATFORMS)
+    machine.watch()
+    while True:
+        machine.turn()
+        machine._end_runs()
+        requests = machine.world.tasks.requests.items()
+        test = [(run, each) for run, each in requests if isinstance(each, ports.TestRequest)]
+        for run_id, request in test:
+            run = machine.world.tasks.run(request.repository.registry, run_id)
+            if run is not None and run.state is ports.RunState.SUCCEEDED:
+                return digest
+
+
+def test_a_whole_promotion_of_two_platforms_asks_sparingly():
+    machine = Counted()
+    digest = until_tested(machine)
+    assert machine.world.registries.manifest(BASE, digest) is None
+    machine.counting.calls.clear()
+
+    machine.settle()
+
+    assert machine.state(digest) == "promoted"
+    assert machine.counting.calls.total() <= 100, machine.counting.calls
+    assert machine.counting.calls["referrers"] <= 10, machine.counting.calls
+
+
+def test_a_look_at_what_is_promoted_and_has_not_drifted_asks_less():
+    machine = Counted()
+    digest = until_tested(machine)
+    machine.settle()
+    assert machine.state(digest) == "promoted"
+    machine.counting.calls.clear()
+
+    look = LookMessage("node", str(digest), "ab" * 8, "somebody asked")
+    machine.world.queues.send("candidates", encode(look))
+    machine.settle()
+
+    assert machine.counting.calls.total() <= 20, machine.counting.calls
+    assert machine.counting.calls["referrers"] <= 1, machine.counting.calls
