@@ -79,7 +79,7 @@ def up(work: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
         try:
             assert process.stdout is not None
             lines: list[str] = []
-            while not lines or "python -m local down" not in lines[-1]:
+            while not lines or "Stop: Ctrl-C" not in lines[-1]:
                 line = process.stdout.readline()
                 assert line, f"it ended with {process.wait()}:\n{''.join(lines)}"
                 lines.append(line)
