@@ -55,7 +55,7 @@ bench: $(VENV)/.installed ## Measure what is claimed about speed
 lock: $(VENV)/.installed ## Pin the dependencies anew, from requirements*.in
 	@$(PY) -m pip install --quiet uv
 	@for set in requirements requirements-dev; do $(VENV)/bin/uv pip compile --quiet --upgrade \
-		--no-header --no-emit-index-url --no-emit-find-links --generate-hashes \
+		--no-header --generate-hashes \
 		--python-version 3.13 $$set.in --output-file $$set.txt; done
 
 root-for-demo root-for-test root-for-up:

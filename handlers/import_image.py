@@ -1,12 +1,12 @@
 """An import was asked for: bring the digest into staging and have its candidate looked at."""
 
 import asyncio
-import random
 from datetime import timedelta
 
 from handlers import catalogs, gathering, looking
 from handlers.claims import claim
 from handlers.importing import Copy, Outcome, Progress, drive
+from handlers.jitter import spread
 from handlers.patience import patiently
 from handlers.recording import Subject, note, record
 from shared.catalog import Catalog, Image
@@ -87,7 +87,7 @@ def _later(services: Services, progress: Progress) -> timedelta:
     """Return when to come back: what waits for a slot waits longer, and not all together."""
     seconds: float = services.settings.look_again_seconds
     if progress.no_slot:
-        seconds *= random.uniform(6, 30)  # noqa: S311  # spreads load, guards nothing
+        seconds = spread(seconds, 6, 30)
     return min(timedelta(seconds=seconds), _LONGEST_DELAY)
 
 

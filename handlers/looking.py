@@ -1,12 +1,12 @@
 """Looking at a candidate: gather, decide, apply, until something has to be waited for."""
 
-import random
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from handlers import catalogs, gathering, importing, promoting, runs
 from handlers.claims import claim
+from handlers.jitter import spread
 from handlers.recording import Subject, record
 from shared.catalog import Catalog, Image
 from shared.errors import Misconfigured, Permanent
@@ -246,4 +246,4 @@ def _busy() -> _After:
 
 
 def _jitter(seconds: float) -> float:
-    return seconds * random.uniform(0.8, 1.2)  # noqa: S311  # spreads load, guards nothing
+    return spread(seconds, 0.8, 1.2)

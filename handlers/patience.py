@@ -1,10 +1,10 @@
 """What the world refuses for now comes back later, by a message of its own, instead of as poison."""
 
 import logging
-import random
 from collections.abc import Callable
 from datetime import timedelta
 
+from handlers.jitter import spread
 from shared.errors import Transient
 from shared.services import Services
 
@@ -23,7 +23,7 @@ def patiently(services: Services, queue: str, text: str, handle: Callable[[], No
     try:
         handle()
     except Transient as error:
-        pause = min(error.retry_after or _PAUSE, _LONGEST) * random.uniform(1.0, 1.3)  # noqa: S311
+        pause = spread(error.retry_after or _PAUSE, 1.0, 1.3)
         pause = min(pause, _LONGEST)
         _log.warning("again in %.0f s, because for now: %s", pause, error)
         services.queues.send(queue, text, delay=timedelta(seconds=pause))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import secrets
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -312,7 +313,9 @@ class LocalAzure:
             client_id=self.principals.breakwater.client_id,
         ) | dict(self.overrides)
 
-    async def _serve(self, app: web.Application, port: int, tls: Any = None) -> None:  # noqa: ANN401
+    async def _serve(
+        self, app: web.Application, port: int, tls: ssl.SSLContext | None = None
+    ) -> None:
         runner = await serve(app, port, tls)
         self._stack.push_async_callback(runner.cleanup)
 

@@ -92,7 +92,7 @@ class Directory:
         )
         return frozenset().union(*held)
 
-    def token(self, principal: Principal, audience: str, **claims: Any) -> str:  # noqa: ANN401
+    def token(self, principal: Principal, audience: str, **claims: Any) -> str:  # noqa: ANN401 - a claim is any JSON
         """Issue a token for the audience (HS256; Entra signs RS256)."""
         now = int(time.time())
         body = {

@@ -16,10 +16,11 @@ from shared.catalog import (
 )
 from shared.oci import media_types
 from shared.oci.digest import Digest
-from shared.oci.manifest import Manifest, parse
+from shared.oci.manifest import Descriptor, Manifest, parse
 from shared.oci.platform import Platform
 from shared.oci.reference import Repository
 from shared.ports import Task
+from shared.registry import artifacts
 from shared.reports.findings import Finding
 
 CATALOG = """\
@@ -106,6 +107,17 @@ def a_catalog(yaml: str = CATALOG) -> Catalog:
 def a_task(registry: str = "contosoapps.azurecr.io", name: str = "hello-world") -> Task:
     """An app's task, never built yet."""
     return Task(registry, name)
+
+
+def an_artifact(kind: str, subject: Descriptor, content: bytes = b"{}") -> Manifest:
+    """An artifact that refers to a subject, as `attach` makes it."""
+    return artifacts.artifact(
+        subject,
+        artifact_type=kind,
+        media_type=media_types.DECISION,
+        content=content,
+        annotations={},
+    )
 
 
 def a_finding(**changes: Any) -> Finding:

@@ -7,6 +7,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -125,7 +126,7 @@ class Distant:
                 sent["Authorization"] = used
             try:
                 async with self.session.get(url, headers=sent) as answer:
-                    if answer.status == 200:  # noqa: PLR2004 HTTP's number
+                    if answer.status == HTTPStatus.OK:
                         return answer.headers, await _bounded(answer, limit)
                     text = (await answer.content.read(2000)).decode(errors="replace")
                     challenge = answer.headers.get("WWW-Authenticate", "")
@@ -142,7 +143,7 @@ class Distant:
             except (aiohttp.ClientError, TimeoutError) as error:
                 message = f"{self.host}: {type(error).__name__} {error}"
                 raise CopyFailed(message) from error
-            if status != 401 or attempt == _ATTEMPTS:  # noqa: PLR2004 HTTP's number
+            if status != HTTPStatus.UNAUTHORIZED or attempt == _ATTEMPTS:
                 raise CopyFailed(_refusal(status, reason or "", text))
             await self._authorize(challenge, used)
         raise AssertionError(path)  # pragma: no cover: the loop returns or raises
@@ -185,7 +186,7 @@ class Distant:
         try:
             async with self.session.request(method, url, **options) as answer:
                 text = await _bounded(answer, _LARGEST_ANSWER)
-                if answer.status != 200:  # noqa: PLR2004 HTTP's number
+                if answer.status != HTTPStatus.OK:
                     raise CopyFailed(
                         _refusal(
                             answer.status, answer.reason or "", text[:2000].decode(errors="replace")
@@ -228,6 +229,6 @@ def _basic(username: str, password: str) -> str:
 
 
 def _refusal(status: int, reason: str, text: str) -> str:
-    if status == 401:  # noqa: PLR2004 HTTP's number
+    if status == HTTPStatus.UNAUTHORIZED:
         return f"Invalid message Unauthorized {reason} {text}"
     return f"Unexpected response status code {status} {reason}. {text}"

@@ -1,5 +1,7 @@
 """ARM's errors: a status, a code and a sentence in ARM's envelope."""
 
+from http import HTTPStatus
+
 from aiohttp import web
 
 
@@ -17,7 +19,9 @@ class ArmError(Exception):
         """Return the error as ARM sends it."""
         body = {"error": {"code": self.code, "message": self.message}}
         headers = (
-            {"WWW-Authenticate": 'Bearer error="invalid_token"'} if self.status == 401 else {}  # noqa: PLR2004 HTTP's number
+            {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            if self.status == HTTPStatus.UNAUTHORIZED
+            else {}
         )
         return web.json_response(body, status=self.status, headers=headers)
 

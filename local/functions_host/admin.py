@@ -37,7 +37,7 @@ async def answer(request: web.Request, site: "Site", key: str) -> web.Response:
         return web.json_response(
             [_described(request, site, function) for function in site.functions]
         )
-    if len(lowered) == 2 and lowered[0] == "functions":  # noqa: PLR2004
+    if lowered[:1] == ["functions"] and lowered[1:] and not lowered[2:]:
         return await _function(request, site, lowered[1])
     return web.Response(status=404)
 

@@ -1,7 +1,6 @@
 """Promotion under attack and under strain: what a publisher plants, what is slow, what is late."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +14,12 @@ from shared.errors import Transient
 from shared.messages import LookMessage, encode
 from shared.oci import media_types
 from shared.oci.digest import Digest
-from shared.oci.manifest import Descriptor, Manifest, parse
+from shared.oci.manifest import Manifest, parse
 from shared.oci.platform import Platform
 from shared.oci.reference import Repository
 from shared.policy.facts import Facts, Tested
-from shared.policy.statement import statement
 from shared.ports import Locks
-from shared.registry import artifacts
+from tests.builders import an_artifact
 from tests.fake_registries import FakeRegistries
 from tests.fakes import image, index
 from tests.machine import BASE, CATALOG, PLATFORMS, STAGING, TAG, UPSTREAM, Machine
@@ -29,17 +27,6 @@ from tests.machine import BASE, CATALOG, PLATFORMS, STAGING, TAG, UPSTREAM, Mach
 NEXT = index("the publisher's next", PLATFORMS)[-1]
 CHILD = index("planted", PLATFORMS)[0]
 SPDX = "application/spdx+json"
-
-
-def artifact(kind: str, subject: Descriptor, content: bytes = b"{}") -> Manifest:
-    """An artifact that refers to a subject, as `attach` makes it."""
-    return artifacts.artifact(
-        subject,
-        artifact_type=kind,
-        media_type=media_types.DECISION,
-        content=content,
-        annotations={},
-    )
 
 
 def listing(*manifests: Manifest, **more: Any) -> Manifest:
@@ -86,14 +73,14 @@ def settled(machine: Machine) -> None:
     machine.settle()
 
 
-_FORGED = artifact(media_types.DECISION_ARTIFACT, NEXT.descriptor)
+_FORGED = an_artifact(media_types.DECISION_ARTIFACT, NEXT.descriptor)
 
 
 @pytest.mark.parametrize(
     ("planted", "kind"),
     [
         (_FORGED, media_types.DECISION_ARTIFACT),
-        (artifact(media_types.REPORT, CHILD.descriptor), media_types.REPORT),
+        (an_artifact(media_types.REPORT, CHILD.descriptor), media_types.REPORT),
         (
             configured("Application/vnd.breakwater.waiver.v9"),
             "Application/vnd.breakwater.waiver.v9",
@@ -117,7 +104,7 @@ def test_a_child_that_poses_as_breakwaters_own_stops_its_image(planted: Manifest
 
 def test_a_child_that_speaks_about_another_image_stops_its_image():
     machine = Machine()
-    planted = artifact(SPDX, NEXT.descriptor)
+    planted = an_artifact(SPDX, NEXT.descriptor)
     digest = with_children(machine, planted)
 
     settled(machine)
@@ -128,7 +115,9 @@ def test_a_child_that_speaks_about_another_image_stops_its_image():
 
 def test_an_attestation_about_one_of_the_images_own_platforms_comes_along():
     machine = Machine()
-    attestation = artifact("application/vnd.docker.attestation.manifest.v1+json", CHILD.descriptor)
+    attestation = an_artifact(
+        "application/vnd.docker.attestation.manifest.v1+json", CHILD.descriptor
+    )
     digest = with_children(machine, attestation)
 
     settled(machine)
@@ -202,76 +191,6 @@ def test_a_referrer_that_brings_a_forgery_along_stays_in_staging():
     assert registries.manifest(BASE, _FORGED.digest) is None
 
 
-def genuine() -> dict[str, Any]:
-    """The body of our decision on NEXT."""
-    catalog = load("catalog.yaml", CATALOG)
-    facts = Facts(catalog.images[0], NEXT.digest, ())
-    text = statement(facts, base=BASE, tags=(TAG,), reasons=(), catalog=catalog.digest_of_text)
-    return dict(json.loads(text))
-
-
-def altered(**changes: Any) -> bytes:
-    return json.dumps(genuine() | changes).encode()
-
-
-def attach(registries: FakeRegistries, content: bytes, media_type: str = "") -> Digest:
-    registries.push(BASE, NEXT)
-    return registries.attach(
-        BASE,
-        NEXT.descriptor,
-        artifact_type=media_types.DECISION_ARTIFACT,
-        media_type=media_type or media_types.DECISION,
-        content=content,
-        annotations={},
-    )
-
-
-FORGERIES: dict[str, Callable[[FakeRegistries], object]] = {
-    "no JSON": lambda r: attach(r, b"\xff"),
-    "a list": lambda r: attach(r, b"[]"),
-    "endless": lambda r: attach(r, b"[" * 100_000),
-    "too large": lambda r: attach(r, altered(padding="x" * 1024 * 1024)),
-    "another predicate": lambda r: attach(
-        r, altered(predicateType="https://slsa.dev/provenance/v1")
-    ),
-    "another statement": lambda r: attach(r, altered(_type="https://in-toto.io/Statement/v0.1")),
-    "another digest": lambda r: attach(
-        r, altered(subject=[{"name": str(BASE), "digest": {"sha256": "0" * 64}}])
-    ),
-    "another repository": lambda r: attach(
-        r, altered(subject=[{"name": "elsewhere", "digest": {"sha256": NEXT.digest.hex}}])
-    ),
-    "two subjects": lambda r: attach(r, altered(subject=genuine()["subject"] * 2)),
-    "no predicate": lambda r: attach(r, altered(predicate=None)),
-    "a report that is no digest": lambda r: attach(
-        r, altered(predicate=genuine()["predicate"] | {"scans": [{"report": "x"}]})
-    ),
-    "another media type": lambda r: attach(r, altered(), "application/json"),
-    "no blob": lambda r: (
-        r.push(BASE, NEXT),
-        r.push(BASE, artifact(media_types.DECISION_ARTIFACT, NEXT.descriptor, b"never pushed")),
-    ),
-}
-
-
-@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES.keys())
-def test_what_only_looks_like_our_decision_is_none(forge: Callable[[FakeRegistries], object]):
-    machine = Machine()
-    forge(machine.world.registries)
-
-    assert gathering.decision(machine.services, BASE, NEXT.digest) is None
-
-
-def test_our_decision_is_found_behind_a_forged_one():
-    machine = Machine()
-    attach(machine.world.registries, b"{}")
-    ours = attach(machine.world.registries, altered())
-
-    found = gathering.decision(machine.services, BASE, NEXT.digest)
-
-    assert found == gathering.Decided(ours, ())
-
-
 class Slow(FakeRegistries):
     """Registries where setting a lock takes a while."""
 
@@ -328,8 +247,8 @@ def test_our_own_reports_are_copied_first_and_upstreams_limit_is_not_theirs():
     registries.push_index(BASE, content="white", platforms=PLATFORMS)
     top = registries.manifest(STAGING, digest)
     assert top is not None
-    upstreams = [artifact(SPDX, top.descriptor, str(n).encode()) for n in range(60)]
-    result = artifact(media_types.TEST_RESULT, top.descriptor)
+    upstreams = [an_artifact(SPDX, top.descriptor, str(n).encode()) for n in range(60)]
+    result = an_artifact(media_types.TEST_RESULT, top.descriptor)
     for each in (*upstreams, result):
         registries.push(STAGING, each)
     task = promotion_of(machine, digest)
