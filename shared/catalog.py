@@ -16,8 +16,12 @@ from shared.catalog_model import (
     Mode,
     Rebuild,
     ScanMode,
+    Series,
+    TagRule,
     Test,
+    Upstream,
     Waiver,
+    Watch,
 )
 from shared.severity import Severity
 
@@ -32,9 +36,13 @@ __all__ = [
     "Mode",
     "Rebuild",
     "ScanMode",
+    "Series",
     "Severity",
+    "TagRule",
     "Test",
+    "Upstream",
     "Waiver",
+    "Watch",
     "json_schema",
     "load",
 ]
@@ -52,6 +60,7 @@ def load(place: str, text: str | bytes) -> Catalog:
 
     from shared import catalog_build, catalog_checks, catalog_explain  # noqa: PLC0415  # likewise
     from shared import catalog_yaml as reader  # noqa: PLC0415  # likewise
+    from shared.catalog_parts import Problem  # noqa: PLC0415  # likewise
     from shared.catalog_schema import CatalogDocument  # noqa: PLC0415  # likewise
 
     text = _decoded(place, text)
@@ -69,7 +78,7 @@ def load(place: str, text: str | bytes) -> Catalog:
         )
         for each in doubled
     ]
-    found: list[catalog_checks.Problem] = []
+    found: list[Problem] = []
     document: CatalogDocument | None = None
     try:
         document = CatalogDocument.model_validate(reader.plain(root))
@@ -109,11 +118,24 @@ def main(arguments: Sequence[str]) -> int:
     except CatalogInvalid as error:
         print(error, file=sys.stderr)
         return 2
-    tags = sum(len(each.tags) for each in catalog.images)
-    print(f"{place}: ok, {len(catalog.images)} images, {tags} watched tags")
+    print(f"{place}: ok, {_counted(catalog)}")
+    for image in catalog.images:
+        if image.rule:
+            also = f", and {', '.join(image.tags)}" if image.tags else ""
+            print(f"{place}: {image.name}: {image.rule}{also}")
     for note in catalog.notes:
         print(f"{place}: note: {note}")
     return 0
+
+
+def _counted(catalog: Catalog) -> str:
+    tags = sum(len(each.tags) for each in catalog.images)
+    rules = sum(each.rule is not None for each in catalog.images)
+    chosen = f"{rules} {'rule that chooses' if rules == 1 else 'rules that choose'} tags"
+    told = f"{len(catalog.images)} images"
+    if tags or not rules:
+        told += f", {tags} watched tags"
+    return f"{told}, {chosen}" if rules else told
 
 
 def _decoded(place: str, text: str | bytes) -> str:

@@ -13,8 +13,12 @@ from shared.catalog_model import (
     Mode,
     Rebuild,
     ScanMode,
+    Series,
+    TagRule,
     Test,
+    Upstream,
     Waiver,
+    Watch,
 )
 from shared.catalog_schema import (
     CatalogDocument,
@@ -22,10 +26,14 @@ from shared.catalog_schema import (
     GateDocument,
     ImageDocument,
     RebuildDocument,
+    TagsDocument,
     TestDocument,
+    UpstreamDocument,
     WaiverDocument,
-    duration,
+    WatchDocument,
 )
+from shared.catalog_tags import CHOOSING
+from shared.catalog_texts import duration
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 from shared.oci.reference import Namespace, Repository
@@ -46,6 +54,7 @@ def catalog(place: str, text: str, document: CatalogDocument) -> Catalog:
         apps=tuple(each.lower() for each in document.apps),
         waivers=waivers,
         rebuild=rebuild,
+        upstreams=tuple(map(_upstream, document.upstreams)),
         notes=tuple(_notes(images, waivers, rebuild)),
     )
 
@@ -55,10 +64,55 @@ def _image(document: ImageDocument, defaults: DefaultsDocument) -> Image:
     return Image(
         name=document.name or name_of(source),
         source=source,
-        tags=tuple(document.tags),
+        tags=_names(document.tags),
         platforms=tuple(map(Platform.parse, document.platforms or defaults.platforms)),
         gate=_gate(defaults.gate, document.gate),
         test=_test(document.test or defaults.test),
+        rule=_rule(document.tags),
+        watch=_watch(defaults.watch, document.watch),
+    )
+
+
+def _names(tags: list[str] | TagsDocument) -> tuple[str, ...]:
+    return tuple(tags.names or () if isinstance(tags, TagsDocument) else tags)
+
+
+def _rule(tags: list[str] | TagsDocument) -> TagRule | None:
+    if not isinstance(tags, TagsDocument) or tags.model_fields_set.isdisjoint(CHOOSING):
+        return None
+    return TagRule(
+        semver=tags.semver or "",
+        prefix=tags.prefix or "",
+        suffix=tags.suffix or "",
+        allow=_expressions(tags.allow),
+        deny=_expressions(tags.deny),
+        newest=tags.newest or 0,
+        per=Series(tags.per),
+        prereleases=tags.prereleases,
+    )
+
+
+def _expressions(written: str | list[str] | None) -> tuple[str, ...]:
+    return (written,) if isinstance(written, str) else tuple(written or ())
+
+
+def _watch(defaults: WatchDocument, own: WatchDocument | None) -> Watch:
+    written = {key: getattr(own, key) for key in own.model_fields_set} if own else {}
+    watch = defaults.model_copy(update=written)
+    return Watch(settle=duration(watch.settle), equivalent=watch.equivalent)
+
+
+def _upstream(document: UpstreamDocument) -> Upstream:
+    return Upstream(
+        registry=document.registry.lower(),
+        credentials=document.credentials or "",
+        entra=document.entra,
+        resource_id=document.resource_id or "",
+        concurrency=document.concurrency or 0,
+        rate=document.rate or 0.0,
+        reserve=document.reserve,
+        realms=tuple(each.lower() for each in document.realms or ()),
+        webhook=document.webhook or "",
     )
 
 

@@ -4,13 +4,22 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from shared.catalog_faults import Path, quoted
-from shared.catalog_schema import duration
+from shared.catalog_parts import (
+    Problem,
+    at,
+    entries,
+    namespace,
+    repeated,
+    source_of,
+    tags_of,
+)
+from shared.catalog_tags import one_rule_once, tag_problems
+from shared.catalog_texts import duration
+from shared.catalog_upstreams import upstream_problems
 from shared.catalog_yaml import Node, Plain, line, plain
-from shared.oci.reference import InvalidReference, Namespace, Repository, is_path
+from shared.oci.reference import Namespace, Repository, is_path
 
 _AGENT = "linux/amd64"  # every agent of ACR Tasks that runs our tests (ACR Tasks overview)
-
-type Problem = tuple[Path, str, str]  # where, what was expected, what was found
 
 
 def problems(root: Node) -> Iterator[Problem]:
@@ -23,15 +32,18 @@ def problems(root: Node) -> Iterator[Problem]:
         return
     yield from _empty(document, ())
     yield from _overlap(document)
-    yield from _repeated(root, document, ("apps",), "a registry named once")
-    yield from _repeated(root, document, ("defaults", "platforms"), "a platform named once")
+    yield from repeated(root, document, ("apps",), "a registry named once")
+    yield from repeated(root, document, ("defaults", "platforms"), "a platform named once")
     yield from _gate(document, ("defaults", "gate"))
     yield from _names(root, document)
     yield from _watched_once(root, document)
-    for number, _ in _images(document):
+    yield from one_rule_once(root, document)
+    yield from upstream_problems(root, document)
+    for number, image in entries(document, "images"):
         place: Path = ("images", number)
-        yield from _repeated(root, document, (*place, "tags"), "a tag named once")
-        yield from _repeated(root, document, (*place, "platforms"), "a platform named once")
+        yield from repeated(root, document, (*place, *tags_of(image)[0]), "a tag named once")
+        yield from tag_problems(document, place)
+        yield from repeated(root, document, (*place, "platforms"), "a platform named once")
         yield from _gate(document, (*place, "gate"))
         yield from _demand(document, place)
         yield from _testable(document, place)
@@ -55,16 +67,16 @@ def _empty(value: Plain, path: Path) -> Iterator[Problem]:
 
 
 def _overlap(document: dict[str, Plain]) -> Iterator[Problem]:
-    staging, base = _namespace(document, "staging"), _namespace(document, "base")
+    staging, base = namespace(document, "staging"), namespace(document, "base")
     if staging and base and (_holds(staging, base) or _holds(base, staging)):
         yield ("base",), f"a place outside staging ({staging})", quoted(str(base))
 
 
 def _names(root: Node, document: dict[str, Plain]) -> Iterator[Problem]:
-    spaces = [space for key in ("staging", "base") if (space := _namespace(document, key))]
+    spaces = [space for key in ("staging", "base") if (space := namespace(document, key))]
     first: dict[str, int] = {}
-    for number, image in _images(document):
-        source = _source(image)
+    for number, image in entries(document, "images"):
+        source = source_of(image)
         own = image.get("name")
         name = own if isinstance(own, str) else name_of(source) if source else None
         here: Path = ("images", number, "name" if "name" in image else "source")
@@ -89,22 +101,22 @@ def _names(root: Node, document: dict[str, Plain]) -> Iterator[Problem]:
 
 def _watched_once(root: Node, document: dict[str, Plain]) -> Iterator[Problem]:
     first: dict[tuple[Repository, str], int] = {}
-    for number, image in _images(document):
-        source, tags = _source(image), image.get("tags")
-        if source is None or not isinstance(tags, list):
+    for number, image in entries(document, "images"):
+        source, (where, tags) = source_of(image), tags_of(image)
+        if source is None:
             continue
         for index, tag in enumerate(tags):
             if not isinstance(tag, str):
                 continue
             other = first.setdefault((source, tag), number)
             if other != number:
-                where = line(root, ("images", other))
-                expected = f"a tag of {source} that no other image watches (line {where} does)"
-                yield ("images", number, "tags", index), expected, quoted(tag)
+                there = line(root, ("images", other))
+                expected = f"a tag of {source} that no other image watches (line {there} does)"
+                yield ("images", number, *where, index), expected, quoted(tag)
 
 
 def _gate(document: dict[str, Plain], path: Path) -> Iterator[Problem]:
-    gate = _at(document, path)
+    gate = at(document, path)
     if not isinstance(gate, dict):
         return
     if gate.get("scan") == "none" and "reason" not in gate:
@@ -115,7 +127,7 @@ def _gate(document: dict[str, Plain], path: Path) -> Iterator[Problem]:
 
 
 def _demand(document: dict[str, Plain], place: Path) -> Iterator[Problem]:
-    holders = [_at(document, path) for path in (("defaults",), place)]
+    holders = [at(document, path) for path in (("defaults",), place)]
     written = [each for each in holders if isinstance(each, dict)]
     gate: dict[str, Plain] = {}
     for each in written:
@@ -130,17 +142,17 @@ def _demand(document: dict[str, Plain], place: Path) -> Iterator[Problem]:
     except ValueError:
         return
     if not aged:
-        where = place if _at(document, (*place, "gate")) is None else (*place, "gate")
+        where = place if at(document, (*place, "gate")) is None else (*place, "gate")
         yield where, "a gate that demands something: scan, test, approval or age", "none of them"
 
 
 def _testable(document: dict[str, Plain], place: Path) -> Iterator[Problem]:
     def written(key: str) -> Path | None:
         places: tuple[Path, ...] = ((*place, key), ("defaults", key))
-        return next((path for path in places if _at(document, path) is not None), None)
+        return next((path for path in places if at(document, path) is not None), None)
 
     test, named = written("test"), written("platforms")
-    platforms = _at(document, named) if named else None
+    platforms = at(document, named) if named else None
     if not test or not named or not isinstance(platforms, list) or not platforms:
         return
     if _AGENT not in platforms:
@@ -148,51 +160,6 @@ def _testable(document: dict[str, Plain], place: Path) -> Iterator[Problem]:
         where = next((path for path in (named, test) if path[0] == "images"), named)
         expected = f"{_AGENT} among the platforms: a test runs on it"
         yield where, expected, ", ".join(str(each) for each in platforms)
-
-
-def _repeated(root: Node, document: Plain, path: Path, expected: str) -> Iterator[Problem]:
-    found = _at(document, path)
-    first: dict[str, int] = {}
-    for number, each in enumerate(found if isinstance(found, list) else ()):
-        if not isinstance(each, str):
-            continue
-        if first.setdefault(each, number) != number:
-            where = line(root, (*path, first[each]))
-            yield (*path, number), f"{expected} (first on line {where})", quoted(each)
-
-
-def _images(document: dict[str, Plain]) -> Iterator[tuple[int, dict[str, Plain]]]:
-    images = document.get("images")
-    for number, each in enumerate(images if isinstance(images, list) else ()):
-        if isinstance(each, dict):
-            yield number, each
-
-
-def _at(document: Plain, path: Path) -> Plain:
-    for step in path:
-        if isinstance(document, dict) and isinstance(step, str):
-            document = document.get(step)
-        elif isinstance(document, list) and isinstance(step, int) and step < len(document):
-            document = document[step]
-        else:
-            return None
-    return document
-
-
-def _source(image: dict[str, Plain]) -> Repository | None:
-    text = image.get("source")
-    try:
-        return Repository.parse(text) if isinstance(text, str) else None
-    except InvalidReference:
-        return None
-
-
-def _namespace(document: dict[str, Plain], key: str) -> Namespace | None:
-    text = document.get(key)
-    try:
-        return Namespace.parse(text) if isinstance(text, str) else None
-    except InvalidReference:
-        return None
 
 
 def _holds(outer: Namespace, inner: Namespace) -> bool:

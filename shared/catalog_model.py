@@ -62,9 +62,89 @@ class Test:
     __test__ = False  # pytest: a noun, not a test
 
 
+class Series(StrEnum):
+    """Within what `newest` counts: all versions, one major, or one major and minor."""
+
+    ALL = "all"
+    MAJOR = "major"
+    MINOR = "minor"
+
+
+@dataclass(frozen=True, slots=True)
+class TagRule:
+    """Chooses tags among those upstream lists; what is empty demands nothing.
+
+    `semver` is a range like `>=3.12 <3.15` over the version between `prefix` and `suffix`; `allow`
+    and `deny` are RE2 expressions over the whole tag; `newest` keeps that many of each series.
+    """
+
+    semver: str = ""
+    prefix: str = ""
+    suffix: str = ""
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    newest: int = 0
+    per: Series = Series.ALL
+    prereleases: bool = False
+
+    def __str__(self) -> str:
+        """Say which tags are chosen, like `versions >=3.12 <3.15, ending in -slim, the newest 3`."""
+        said = [f"versions {self.semver}" if self.semver else "tags"]
+        said += [f"{how} {text}" for how, text in self._demands() if text]
+        if self.newest:
+            within = "" if self.per is Series.ALL else f" of each {self.per.value}"
+            said.append(f"the newest {self.newest}{within}")
+        return ", ".join([*said, "prereleases too"] if self.prereleases else said)
+
+    def _demands(self) -> tuple[tuple[str, str], ...]:
+        return (
+            ("beginning with", self.prefix),
+            ("ending in", self.suffix),
+            ("matching", " or ".join(self.allow)),
+            ("not matching", " or ".join(self.deny)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How an image's upstream tags are read.
+
+    A move is believed when it has stood for `settle` or longer; `equivalent` tells whether an index whose
+    required platforms are what they were counts as the one before it.
+    """
+
+    settle: timedelta = timedelta(minutes=5)
+    equivalent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A registry we read, and its manners.
+
+    `credentials` names app settings (UPSTREAM_<NAME>_USERNAME, UPSTREAM_<NAME>_PASSWORD); `entra` says that the
+    app's own identity signs in (another ACR); `resource_id` is its ARM id, for imports by it. At most
+    `concurrency` requests at a time (0: the setting's), `rate` a second (0: no limit), and none when
+    fewer than `reserve` pulls are left. `realms` are hosts besides its own that give its tokens, `webhook` names
+    the app setting (WEBHOOK_<NAME>_SECRET) that proves its pushes.
+    """
+
+    registry: str
+    credentials: str = ""
+    entra: bool = False
+    resource_id: str = ""
+    concurrency: int = 0
+    rate: float = 0.0
+    reserve: int = 10
+    realms: tuple[str, ...] = ()
+    webhook: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image: where it comes from, which tags are watched, what it must pass."""
+    """One image: where it comes from, which tags are watched, what it must pass.
+
+    `tags` are those the catalog names; a `rule` chooses more among those upstream lists.
+    """
 
     name: str
     source: Repository
@@ -72,6 +152,8 @@ class Image:
     platforms: tuple[Platform, ...]
     gate: Gate
     test: Test | None = None
+    rule: TagRule | None = None
+    watch: Watch = Watch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +195,12 @@ class Catalog:
     waivers: tuple[Waiver, ...] = ()
     rebuild: tuple[Rebuild, ...] = ()
     notes: tuple[str, ...] = ()
+    upstreams: tuple[Upstream, ...] = ()
+
+    def upstream(self, registry: str) -> Upstream:
+        """Return how to treat this registry: as the catalog says, else as any."""
+        known = (each for each in self.upstreams if each.registry == registry)
+        return next(known, Upstream(registry))
 
     def image(self, name: str) -> Image | None:
         """Return the image of this name, if the catalog lists it."""

@@ -1,108 +1,40 @@
 """The catalog as a document: the keys people may write, and what each may hold."""
 
-import re
-from collections.abc import Callable
-from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field
+from pydantic import Tag as Alternative
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import core_schema
 
-from shared.oci.platform import Platform
-from shared.oci.reference import Namespace, Repository, is_host, is_path, is_tag
-from shared.oci.tags import LONGEST_STABLE, split_unique
+from shared.catalog_tags import BESIDE, CHOOSING
+from shared.catalog_texts import (
+    Day,
+    Duration,
+    Expression,
+    GithubRepository,
+    GitRef,
+    NameGlob,
+    NamespaceName,
+    PlatformName,
+    Prefix,
+    RealmHost,
+    RegistryHost,
+    RegistryId,
+    RepositoryPath,
+    Script,
+    Sentence,
+    SettingName,
+    Settle,
+    Suffix,
+    Tag,
+    UpstreamHost,
+    UpstreamName,
+    VersionRange,
+    Workflow,
+)
 
-_DURATION = re.compile(r"([0-9]{1,4})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_GITHUB = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
-_WORKFLOW = re.compile(r"[A-Za-z0-9._-]{1,100}\.ya?ml")
-_REF = re.compile(r"(?!.*(?:\.\.|//|@\{))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
-_GLOB = re.compile(r"[a-z0-9._/*?-]{1,255}")
-
-
-def duration(text: str) -> timedelta:
-    """Return the span of time that `90m`, `24h` or `7d` means. Raises ValueError."""
-    match = _DURATION.fullmatch(text)
-    if not match:
-        message = f"expected a duration like 24h, found {text[:40]!r}"
-        raise ValueError(message)
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def _must(expected: str, holds: Callable[[str], object]) -> AfterValidator:
-    """Make a check of a text; it fails where `holds` answers False or None, or raises ValueError."""
-
-    def check(text: str) -> str:
-        try:
-            answer = holds(text)
-        except ValueError:
-            answer = False
-        if answer is False or answer is None:
-            raise PydanticCustomError("expected", "{expected}", {"expected": expected})
-        return text
-
-    return AfterValidator(check)
-
-
-def _upstream(text: str) -> bool:
-    found = Repository.parse(text)  # Docker Hub's official images are library/…: nothing is guessed
-    return found.registry != "docker.io" or "/" in found.path
-
-
-def _script(text: str) -> bool:
-    parts = text.split("/")
-    return all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", part) for part in parts)
-
-
-def _platform(text: str) -> bool:
-    return str(Platform.parse(text)) == text
-
-
-def _day(text: str) -> bool:
-    return date.fromisoformat(text).isoformat() == text  # ISO 8601 has other spellings
-
-
-def _names_only(value: object) -> object:
-    if isinstance(value, dict):
-        expected = (
-            "a list of tag names; choosing tags by a rule (semver, newest) is not supported yet"
-        )
-        raise PydanticCustomError("expected", "{expected}", {"expected": expected})
-    return value
-
-
-type Duration = Annotated[
-    str,
-    _must("a duration like 90m, 24h or 7d", duration),
-    Field(json_schema_extra={"pattern": "^[0-9]{1,4}[mhd]$"}),
-]
-type Tag = Annotated[
-    str,
-    _must(f"a tag of at most {LONGEST_STABLE} characters", is_tag),
-    _must(
-        f"a tag of at most {LONGEST_STABLE} characters", lambda text: len(text) <= LONGEST_STABLE
-    ),
-    _must(
-        "a tag that does not end like a unique tag (dash, 16 hex digits)",
-        lambda text: split_unique(text) is None,
-    ),
-    Field(json_schema_extra={"pattern": f"^[a-zA-Z0-9_][a-zA-Z0-9._-]{{0,{LONGEST_STABLE - 1}}}$"}),
-]
-type PlatformName = Annotated[
-    str, _must("a platform in its plain form, like linux/amd64 or linux/arm/v7", _platform)
-]
 type Platforms = Annotated[list[PlatformName], Field(min_length=1)]
-type RegistryHost = Annotated[str, _must("a login server like contosoapps.azurecr.io", is_host)]
-type NamespaceName = Annotated[
-    str, _must("a registry, or a prefix in one, like contoso.azurecr.io/staging", Namespace.parse)
-]
-type UpstreamName = Annotated[
-    str,
-    _must("host/repository without tag or digest, like docker.io/library/node", _upstream),
-]
-type RepositoryPath = Annotated[str, _must("a repository path like team/node", is_path)]
-type Sentence = Annotated[str, _must("a few words", lambda text: bool(text.strip()))]
 
 
 class _Strict(BaseModel):
@@ -138,8 +70,17 @@ class TestDocument(_Strict):
 
     __test__ = False  # pytest: a noun, not a test
 
-    script: Annotated[str, _must("a relative path inside the catalog's folder", _script)] = Field(
+    script: Script = Field(
         description="A shell script, relative to the catalog; it runs inside the image."
+    )
+
+
+class WatchDocument(_Strict):
+    """How upstream tags are read. In an image, keys left out come from `defaults.watch`."""
+
+    settle: Settle = Field("5m", description="How long a move must have stood; at most 24h.")
+    equivalent: bool = Field(
+        True, description="An index whose required platforms did not change is no news."
     )
 
 
@@ -149,6 +90,78 @@ class DefaultsDocument(_Strict):
     platforms: Platforms = Field(["linux/amd64"])
     gate: GateDocument = Field(default_factory=GateDocument)  # type: ignore[arg-type]  # all defaults
     test: TestDocument | None = Field(None)
+    watch: WatchDocument = Field(default_factory=WatchDocument)  # type: ignore[arg-type]  # all defaults
+
+
+def _shape(value: object) -> str | None:
+    match value:
+        case str():
+            return "text"
+        case list():
+            return "list"
+        case dict() | TagsDocument():
+            return "mapping"
+        case _:
+            return None
+
+
+def _either(expected: str) -> Discriminator:
+    return Discriminator(
+        _shape,
+        custom_error_type="expected",
+        custom_error_message="{expected}",
+        custom_error_context={"expected": expected},
+    )
+
+
+type Expressions = Annotated[
+    Annotated[Expression, Alternative("text")]
+    | Annotated[list[Expression], Field(min_length=1, max_length=20), Alternative("list")],
+    _either("an RE2 expression, or a list of them"),
+]
+
+
+def _beside(schema: dict[str, Any]) -> None:
+    # What catalog_tags says between keys, for editors.
+    schema["anyOf"] = [{"required": [key]} for key in ("names", *CHOOSING)]
+    schema["dependentSchemas"] = {
+        key: {"anyOf": [{"required": [each]} for each in needed]} for key, needed in BESIDE.items()
+    }
+
+
+class TagsDocument(_Strict):
+    """Tags chosen among those upstream lists, by a range of versions, by expressions, or both."""
+
+    model_config = ConfigDict(json_schema_extra=_beside)
+
+    names: list[Tag] | None = Field(
+        None, min_length=1, description="Tags that are watched whatever the rule says."
+    )
+    semver: VersionRange | None = Field(
+        None, description="A range of versions, like `>=3.12 <3.15`."
+    )
+    prefix: Prefix | None = Field(None, description="What stands before the version.")
+    suffix: Suffix | None = Field(None, description="What stands after the version, like `-slim`.")
+    allow: Expressions | None = Field(
+        None, description="Only tags that one of these RE2 expressions matches as a whole."
+    )
+    deny: Expressions | None = Field(
+        None, description="No tag that one of these RE2 expressions matches as a whole."
+    )
+    newest: int | None = Field(
+        None, ge=1, le=100, description="Only that many, the highest versions first."
+    )
+    per: Literal["all", "major", "minor"] = Field(
+        "all", description="`newest` of all versions, of each major, or of each major.minor."
+    )
+    prereleases: bool = Field(False, description="Also versions like 3.15.0-rc1.")
+
+
+type Tags = Annotated[
+    Annotated[list[Tag], Field(min_length=1), Alternative("list")]
+    | Annotated[TagsDocument, Alternative("mapping")],
+    _either("a list of tags, or keys that choose them (semver, allow, …)"),
+]
 
 
 class ImageDocument(_Strict):
@@ -158,36 +171,55 @@ class ImageDocument(_Strict):
     name: RepositoryPath | None = Field(
         None, description="Its repository in staging and base; the source's, without `library/`."
     )
-    tags: Annotated[list[Tag], BeforeValidator(_names_only)] = Field(
-        min_length=1, description="The stable tags to watch."
-    )
+    tags: Tags = Field(description="The stable tags to watch, or a rule that chooses them.")
     platforms: Platforms | None = Field(None)
     test: TestDocument | None = Field(None)
     gate: GateDocument | None = Field(None)
+    watch: WatchDocument | None = Field(None)
+
+
+class UpstreamDocument(_Strict):
+    """A registry that images come from, and how it wants to be asked."""
+
+    registry: UpstreamHost = Field(description="Its host, as in the images' `source`.")
+    credentials: SettingName | None = Field(
+        None, description="Signs in with UPSTREAM_<NAME>_USERNAME and UPSTREAM_<NAME>_PASSWORD."
+    )
+    entra: bool = Field(False, description="Another ACR, where the app signs in as itself.")
+    resource_id: RegistryId | None = Field(
+        None, alias="resourceId", description="Another ACR's ARM id; imports go by it."
+    )
+    concurrency: int | None = Field(None, ge=1, le=100, description="Requests at a time.")
+    rate: float | None = Field(None, gt=0, le=1000, description="Requests a second.")
+    reserve: int = Field(
+        10, ge=0, le=10_000, description="Pulls that are left to others, by its own rate limit."
+    )
+    realms: list[RealmHost] | None = Field(
+        None, min_length=1, description="Other hosts that may give its tokens."
+    )
+    webhook: SettingName | None = Field(
+        None, description="Its pushes are proven with WEBHOOK_<NAME>_SECRET."
+    )
 
 
 class WaiverDocument(_Strict):
     """Forgives one finding."""
 
     id: Sentence = Field(description="The finding, like CVE-2025-0001.")
-    image: Annotated[str, _must("an image name, or a glob over names", _GLOB.fullmatch)]
+    image: NameGlob
     package: Sentence | None = Field(None, description="Only in this package.")
     reason: Sentence
     owner: Sentence
-    expires: Annotated[
-        str,
-        _must("a day like 2027-01-31", _day),
-        Field(json_schema_extra={"format": "date"}),
-    ]
+    expires: Day
 
 
 class RebuildDocument(_Strict):
     """A GitHub workflow to run when a base repository's tag moves."""
 
     when: RepositoryPath = Field(description="The repository in the base registry.")
-    github: Annotated[str, _must("owner/repository", _GITHUB.fullmatch)]
-    workflow: Annotated[str, _must("a workflow file like build.yml", _WORKFLOW.fullmatch)]
-    ref: Annotated[str, _must("a branch or tag like main", _REF.fullmatch)]
+    github: GithubRepository
+    workflow: Workflow
+    ref: GitRef
 
 
 class CatalogDocument(_Strict):
@@ -198,6 +230,9 @@ class CatalogDocument(_Strict):
     apps: list[RegistryHost] = Field([], description="Registries whose tasks build apps.")
     defaults: DefaultsDocument = Field(default_factory=DefaultsDocument)  # type: ignore[arg-type]  # all defaults
     images: list[ImageDocument] = Field(min_length=1)
+    upstreams: list[UpstreamDocument] = Field(
+        [], description="Registries that need credentials, limits or webhooks of their own."
+    )
     waivers: list[WaiverDocument] = Field([])
     rebuild: list[RebuildDocument] = Field([])
 

@@ -3,16 +3,21 @@
 import hashlib
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
 from shared.errors import Permanent
+from shared.oci import media_types
 from shared.oci.digest import Digest, InvalidDigest
 from shared.oci.reference import Repository, is_host, is_path, is_tag
 
 IMPORTS = "imports"
 CANDIDATES = "candidates"
 REBUILDS = "rebuilds"
+WATCH = "watch"
+
+BACKLOG = "backlog"  # the urgency of what nothing promoted waits for
 
 VERSION = 1
 LARGEST = 48 * 1024  # bytes of JSON; base64 makes it the 64 KiB a queue takes
@@ -26,13 +31,19 @@ _TASK = re.compile(r"[A-Za-z0-9_-]{1,50}")
 
 @dataclass(frozen=True, slots=True)
 class ImportMessage:
-    """Import this digest into staging; `subject` is set when it is a referrer of that digest."""
+    """Import this digest into staging; `subject` is set when it is a referrer of that digest.
+
+    `media_type` is what upstream called it when it was resolved. `urgency` is "backlog" when nothing that is promoted
+    waits for it, else "".
+    """
 
     image: str
     tag: str
     digest: str
     trace: str
     subject: str = ""
+    media_type: str = ""
+    urgency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +69,19 @@ class RebuildMessage:
     trace: str
 
 
-type Message = ImportMessage | LookMessage | RebuildMessage
+@dataclass(frozen=True, slots=True)
+class WatchMessage:
+    """Watch these images now; `images` are their names, parted by spaces.
+
+    `round` names the timer's round it is a share of, "" if it is none.
+    """
+
+    images: str
+    trace: str
+    round: str = ""
+
+
+type Message = ImportMessage | LookMessage | RebuildMessage | WatchMessage
 
 
 def candidate_id(image: str, digest: Digest | str) -> str:
@@ -76,14 +99,16 @@ def encode(message: Message) -> str:
     return text
 
 
-def decode[M: (ImportMessage, LookMessage, RebuildMessage)](text: str, kind: type[M]) -> M:
+def decode[M: (ImportMessage, LookMessage, RebuildMessage, WatchMessage)](
+    text: str, kind: type[M]
+) -> M:
     """Read a message of this kind. Raises Permanent naming the field, what was expected and found."""
     body = _envelope(text)
     if body.get("v") != VERSION or body.get("kind") != kind.__name__:
         _refuse("kind", f"{kind.__name__} of version {VERSION}", (body.get("kind"), body.get("v")))
     fields = {name: body.get(name, "") for name in kind.__dataclass_fields__}
     for name, value in fields.items():
-        if not isinstance(value, str) or not _valid(name, value):
+        if not isinstance(value, str) or not _VALID.get(name, _anything)(value):
             _refuse(name, _EXPECTED.get(name, "text"), value)
     return kind(**fields)
 
@@ -92,8 +117,12 @@ _EXPECTED = {
     "digest": "sha256:<64 hex digits>",
     "subject": "a digest or nothing",
     "image": "an image's name",
+    "images": "images' names",
+    "media_type": "a media type of an image, or nothing",
+    "urgency": "backlog or nothing",
     "tag": "a tag",
     "trace": "8 to 32 hex digits",
+    "round": "8 to 32 hex digits or nothing",
     "turn": "8 to 32 hex digits or nothing",
     "registry": "a registry host",
     "base": "host/repository",
@@ -101,28 +130,8 @@ _EXPECTED = {
 }
 
 
-def _valid(name: str, value: str) -> bool:
-    match name:
-        case "digest":
-            return _is_digest(value)
-        case "subject":
-            return not value or _is_digest(value)
-        case "image":
-            return is_path(value)
-        case "tag":
-            return is_tag(value)
-        case "trace":
-            return bool(_TRACE.fullmatch(value))
-        case "turn":
-            return not value or bool(_TRACE.fullmatch(value))
-        case "registry":
-            return is_host(value)
-        case "base":
-            return _is_repository(value)
-        case "task":
-            return bool(_TASK.fullmatch(value))
-        case _:
-            return True
+def _anything(_value: str) -> bool:
+    return True
 
 
 def _is_digest(text: str) -> bool:
@@ -139,6 +148,23 @@ def _is_repository(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+_VALID: Mapping[str, Callable[[str], object]] = {
+    "digest": _is_digest,
+    "subject": lambda value: not value or _is_digest(value),
+    "image": is_path,
+    "images": lambda value: all(map(is_path, value.split(" "))),
+    "media_type": lambda value: not value or value in media_types.INDEXES | media_types.MANIFESTS,
+    "urgency": lambda value: value in ("", BACKLOG),
+    "tag": is_tag,
+    "trace": _TRACE.fullmatch,
+    "round": lambda value: not value or _TRACE.fullmatch(value),
+    "turn": lambda value: not value or _TRACE.fullmatch(value),
+    "registry": is_host,
+    "base": _is_repository,
+    "task": _TASK.fullmatch,
+}
 
 
 def _envelope(text: str) -> dict[str, Any]:

@@ -2,15 +2,20 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from shared.errors import Misconfigured
+from shared.values import Credential
 
 _SUBSCRIPTION = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TASK = re.compile(r"[a-zA-Z0-9_-]{5,50}")
 _TASK_RULE = "an ACR task's name, 5 to 50 letters, digits, - or _"  # ARM's own rule
 _STORAGE = "AzureWebJobsStorage__"
+_USERNAME = re.compile(r"UPSTREAM_([A-Z0-9_]{1,50})_USERNAME")
+_PASSWORD = re.compile(r"UPSTREAM_([A-Z0-9_]{1,50})_PASSWORD")
+_WEBHOOK = re.compile(r"WEBHOOK_([A-Z0-9_]{1,50})_SECRET")
+_UNREAD = "@Microsoft.KeyVault("  # what a Key Vault reference stays when it cannot be resolved
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,10 @@ class Settings:
     rebuild_grace_seconds: int = 120
     claim_seconds: int = 60
     events_topic_endpoint: str = ""
+    watch_seconds: int = 200
+    watch_split: int = 2000
+    credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)
+    webhook_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -79,6 +88,12 @@ class Settings:
             # How long the claim of a worker that died stands in the way of the next one.
             claim_seconds=read.number("CLAIM_SECONDS", cls.claim_seconds, 1, 600),
             events_topic_endpoint=read.url("EVENTS_TOPIC_ENDPOINT", ""),
+            # One round over the upstreams; host.json's functionTimeout is 300.
+            watch_seconds=read.number("WATCH_SECONDS", cls.watch_seconds, 10, 240),
+            # Tags; more than that are shared among instances over the queue `watch`.
+            watch_split=read.number("WATCH_SPLIT", cls.watch_split, 1, 100_000),
+            credentials=read.credentials(),
+            webhook_secrets=read.secrets(_WEBHOOK),
         )
         if read.faults:
             raise Misconfigured("\n".join(read.faults))
@@ -118,6 +133,32 @@ class _Reader:
             ),
         )
         return int(text) if text else default
+
+    def credentials(self) -> dict[str, Credential]:
+        """Return every user of an upstream registry, by the name between UPSTREAM_ and _USERNAME."""
+        users, passwords = self.secrets(_USERNAME), self.secrets(_PASSWORD)
+        for name in sorted(users.keys() ^ passwords.keys()):
+            half = "PASSWORD" if name in users else "USERNAME"
+            missing = f"UPSTREAM_{name.upper()}_{half}"
+            if not self.environment.get(missing, "").strip():  # else its own fault is told
+                self.faults.append(f"setting {missing}: expected a value, found nothing")
+        both = users.keys() & passwords.keys()
+        return {name: Credential(users[name], passwords[name]) for name in both}
+
+    def secrets(self, pattern: re.Pattern[str]) -> dict[str, str]:
+        """Return the values of all settings with such a name, by what stands in its middle, in lower case."""
+        found: dict[str, str] = {}
+        for setting, value in self.environment.items():
+            match = pattern.fullmatch(setting)
+            text = value.strip()
+            if match and text.startswith(_UNREAD):
+                self.faults.append(
+                    f"setting {setting}: expected a value, found a Key Vault reference that "
+                    "could not be resolved"
+                )
+            elif match and text:
+                found[match[1].lower()] = text
+        return found
 
     def _value(
         self, name: str, default: str | None, expected: str, fits: Callable[[str], bool]

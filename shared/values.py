@@ -48,9 +48,47 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """Why an upstream tag could not be resolved, as one sentence."""
+    """Why an upstream could not answer, as one sentence.
+
+    `reached` is False when it was not asked at all: no time was left, or its registry is paused.
+    """
 
     reason: str
+    reached: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The tags of an upstream repository that were asked for, and how many it has in all."""
+
+    kept: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one visit cost one upstream registry, and what it said about its limits.
+
+    `requests` counts those to the registry, `tokens` those to its token service. `remaining` of `limit` pulls
+    are left by its own headers (None: it names none). Until `paused_until` it wants no requests, because of `reason`.
+    """
+
+    requests: int = 0
+    tokens: int = 0
+    answered: int = 0
+    failed: int = 0
+    remaining: int | None = None
+    limit: int | None = None
+    paused_until: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A user of an upstream registry."""
+
+    username: str
+    password: str = field(repr=False)
 
 
 class ImportState(Enum):

@@ -160,7 +160,7 @@ def test_the_schema_knows_no_null_and_closes_every_object():
     schema = json_schema()
     assert "null" not in json.dumps(schema)
     objects = [each for each in (schema, *schema["$defs"].values()) if each.get("type") == "object"]
-    assert len(objects) == 7
+    assert len(objects) == 10
     assert all(each["additionalProperties"] is False for each in objects)
 
 

@@ -15,6 +15,7 @@ from shared.messages import (
     LookMessage,
     Message,
     RebuildMessage,
+    WatchMessage,
     candidate_id,
     decode,
     encode,
@@ -28,7 +29,13 @@ LOOK = LookMessage("node", DIGEST, TRACE, "because", "ab" * 8)
 REBUILD = RebuildMessage(
     "contosoapps.azurecr.io", "hello-world", "contosobase.azurecr.io/base/node", "20", DIGEST, TRACE
 )
-ALL: list[Message] = [IMPORT, replace(IMPORT, subject=str(a_digest(2))), LOOK, REBUILD]
+WATCH = WatchMessage("node tools/python", TRACE)
+KINDS: list[Message] = [IMPORT, LOOK, REBUILD, WATCH]
+ALL: list[Message] = [
+    *KINDS,
+    replace(IMPORT, subject=str(a_digest(2))),
+    replace(IMPORT, media_type="application/vnd.oci.image.index.v1+json", urgency="backlog"),
+]
 
 # The functions host copies top-level keys over its own metadata, whatever their case.
 RESERVED = {
@@ -45,6 +52,8 @@ def read(text: str, like: Message) -> Message:
             return decode(text, LookMessage)
         case RebuildMessage():
             return decode(text, RebuildMessage)
+        case WatchMessage():
+            return decode(text, WatchMessage)
 
 
 def changed(message: Message, **changes: Any) -> str:
@@ -75,7 +84,7 @@ def test_every_message_carries_a_version_a_kind_and_a_trace(message: Message):
     assert body["trace"] == TRACE
 
 
-@pytest.mark.parametrize("message", [IMPORT, LOOK, REBUILD])
+@pytest.mark.parametrize("message", KINDS)
 def test_a_message_of_another_kind_or_version_is_refused(message: Message):
     other = LOOK if message is not LOOK else IMPORT
     for text in (encode(other), changed(message, v=2), changed(message, v=None)):
@@ -89,9 +98,24 @@ _BAD: dict[str, list[object]] = {
     "digest": ["", "sha256:short", DIGEST.upper(), f"{DIGEST}\n", 5, None, [DIGEST]],
     "subject": ["sha256:short", 5, None, {}],
     "image": ["", "Node", "../node", "node\n", "a b", "x" * 256, 5, None],
+    "images": [
+        "",
+        "Node",
+        "node  python",
+        " node",
+        "node ",
+        "node,python",
+        "node\tx",
+        5,
+        None,
+        ["x"],
+    ],
+    "media_type": ["text/html", "application/vnd.oci.image.index.v1+json; q=1", "\n", 5, None, {}],
+    "urgency": ["now", "Backlog", "backlog\n", 5, None],
     "tag": ["-x", "a b", "x" * 129, "tag\n", "a/b", 5, None],
     "trace": ["", "XYZ", "0" * 33, f"{TRACE}\n", 5, None],
     "turn": ["no", "0" * 33, 5, None],
+    "round": ["no", "0" * 33, 5, None],
     "why": [5, None, []],
     "registry": ["", "a b", "host/path", "https://x", 5],
     "base": ["", "node", "host.io", "host.io/Node", "host.io/a b", 5],
@@ -103,7 +127,7 @@ _BAD: dict[str, list[object]] = {
     ("message", "field", "value"),
     [
         (message, field, value)
-        for message in (IMPORT, LOOK, REBUILD)
+        for message in KINDS
         for field in asdict(message)
         for value in _BAD[field]
     ],
@@ -118,9 +142,9 @@ def test_a_bad_field_is_refused_by_name_with_what_was_found(
     assert len(str(refusal.value)) < 400
 
 
-@pytest.mark.parametrize("message", [IMPORT, LOOK, REBUILD])
+@pytest.mark.parametrize("message", KINDS)
 def test_a_missing_field_is_refused_unless_it_may_be_empty(message: Message):
-    may_be_empty = {"subject", "why", "turn"}
+    may_be_empty = {"subject", "why", "turn", "media_type", "urgency", "round"}
     for field in asdict(message):
         body = json.loads(encode(message))
         del body["breakwater"][field]
@@ -162,6 +186,19 @@ def test_the_longest_import_and_rebuild_fit_easily():
 
     assert len(encode(image)) < 2048
     assert len(encode(app)) < 2048
+
+
+def test_a_message_from_before_media_types_and_urgencies_is_read():
+    body = json.loads(encode(IMPORT))
+    del body["breakwater"]["media_type"], body["breakwater"]["urgency"]
+
+    assert decode(json.dumps(body), ImportMessage) == IMPORT
+
+
+def test_a_message_names_many_images_at_once():
+    images = " ".join(f"team/image-{number}" for number in range(2000))
+
+    assert decode(encode(WatchMessage(images, TRACE)), WatchMessage).images == images
 
 
 def test_a_candidates_id_is_32_hex_digits_of_image_and_digest():

@@ -4,6 +4,7 @@ import pytest
 
 from shared.errors import Misconfigured
 from shared.settings import Settings
+from shared.values import Credential
 
 ENOUGH = {
     "AZURE_SUBSCRIPTION_ID": "00000000-0000-0000-0000-0000000000bb",
@@ -32,6 +33,10 @@ def test_a_subscription_and_a_storage_account_are_enough():
         look_again_seconds=10,
         rebuild_grace_seconds=120,
         events_topic_endpoint="",
+        watch_seconds=200,
+        watch_split=2000,
+        credentials={},
+        webhook_secrets={},
     )
 
 
@@ -50,6 +55,8 @@ def test_every_setting_can_be_set():
             "UPSTREAM_CONCURRENCY": "100",
             "LOOK_AGAIN_SECONDS": "900",
             "REBUILD_GRACE_SECONDS": "0",
+            "WATCH_SECONDS": "240",
+            "WATCH_SPLIT": "1",
             "EVENTS_TOPIC_ENDPOINT": "https://topic.westeurope-1.eventgrid.azure.net/api/events",
         }
     )
@@ -60,6 +67,7 @@ def test_every_setting_can_be_set():
     assert (settings.import_concurrency, settings.run_concurrency) == (1, 2)
     assert (settings.promotion_concurrency, settings.upstream_concurrency) == (3, 100)
     assert (settings.look_again_seconds, settings.rebuild_grace_seconds) == (900, 0)
+    assert (settings.watch_seconds, settings.watch_split) == (240, 1)
     assert settings.events_topic_endpoint.endswith("/api/events")
 
 
@@ -99,6 +107,10 @@ def test_all_faults_are_told_at_once():
         ("IMPORT_CONCURRENCY", "1e1"),
         ("IMPORT_CONCURRENCY", "9" * 5000),
         ("LOOK_AGAIN_SECONDS", "901"),
+        ("WATCH_SECONDS", "9"),
+        ("WATCH_SECONDS", "241"),
+        ("WATCH_SPLIT", "0"),
+        ("WATCH_SPLIT", "100001"),
         ("SCAN_TASK", "a scan"),
         ("SCAN_TASK", "scan"),
         ("ARM_ENDPOINT", "https://user@host"),
@@ -112,3 +124,66 @@ def test_all_faults_are_told_at_once():
 def test_a_wrong_value_is_named(name: str, value: str):
     with pytest.raises(Misconfigured, match=f"setting {name}: expected .*, found"):
         Settings.of(ENOUGH | {name: value})
+
+
+SECRET = "s3cr3t-of-ours"  # nobody's
+
+
+def test_credentials_and_secrets_are_known_by_the_name_in_their_settings_in_lower_case():
+    settings = Settings.of(
+        ENOUGH
+        | {
+            "UPSTREAM_HUB_USERNAME": "contoso",
+            "UPSTREAM_HUB_PASSWORD": f" {SECRET}\n",
+            "UPSTREAM_OUR_QUAY_2_USERNAME": "robot",
+            "UPSTREAM_OUR_QUAY_2_PASSWORD": "other",
+            "WEBHOOK_HUB_SECRET": SECRET,
+            "WEBHOOK_EMPTY_SECRET": "",
+            "UPSTREAM_EMPTY_USERNAME": " ",
+        }
+    )
+    assert settings.credentials == {
+        "hub": Credential("contoso", SECRET),
+        "our_quay_2": Credential("robot", "other"),
+    }
+    assert settings.webhook_secrets == {"hub": SECRET}
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ("UPSTREAM_HUB_USERNAME", "UPSTREAM_HUB_PASSWORD"),
+        ("UPSTREAM_HUB_PASSWORD", "UPSTREAM_HUB_USERNAME"),
+    ],
+)
+def test_half_a_credential_is_a_fault_that_names_the_other_half(given: str, missing: str):
+    with pytest.raises(Misconfigured) as told:
+        Settings.of(ENOUGH | {given: SECRET, missing: " "})
+    assert str(told.value) == f"setting {missing}: expected a value, found nothing"
+
+
+@pytest.mark.parametrize(
+    "name", ["UPSTREAM_HUB_USERNAME", "UPSTREAM_HUB_PASSWORD", "WEBHOOK_HUB_SECRET"]
+)
+def test_a_key_vault_reference_nobody_could_resolve_is_one_fault(name: str):
+    whole = {"UPSTREAM_HUB_USERNAME": "contoso", "UPSTREAM_HUB_PASSWORD": SECRET}
+    reference = "@Microsoft.KeyVault(VaultName=contoso;SecretName=hub)"
+    with pytest.raises(Misconfigured) as told:
+        Settings.of(ENOUGH | whole | {name: reference})
+    assert str(told.value) == (
+        f"setting {name}: expected a value, found a Key Vault reference that could not be resolved"
+    )
+
+
+def test_no_secret_is_shown_by_the_settings_or_their_faults():
+    secrets = {
+        "UPSTREAM_HUB_USERNAME": f"user-{SECRET}",
+        "UPSTREAM_HUB_PASSWORD": f"password-{SECRET}",
+        "WEBHOOK_HUB_SECRET": f"webhook-{SECRET}",
+    }
+    settings = Settings.of(ENOUGH | secrets)
+    assert SECRET not in repr(settings)
+    assert f"password-{SECRET}" not in repr(settings.credentials)
+    with pytest.raises(Misconfigured) as told:
+        Settings.of(ENOUGH | secrets | {"UPSTREAM_OTHER_PASSWORD": SECRET, "WATCH_SPLIT": "x"})
+    assert SECRET not in str(told.value)
