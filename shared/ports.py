@@ -1,17 +1,21 @@
 """What Breakwater needs of the world: small protocols, and the values they speak in."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from shared.catalog import Upstream
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
 from shared.values import (
+    Credential,
     Dependency,
     Entry,
     ImportState,
     ImportStatus,
+    Listed,
     Locks,
     Log,
     ManifestEntry,
@@ -24,12 +28,14 @@ from shared.values import (
     Task,
     TestRequest,
     Unresolved,
+    Usage,
 )
 
 __all__ = [
     "Announcements",
     "CatalogSource",
     "Clock",
+    "Credential",
     "DataPlane",
     "Dependency",
     "Entry",
@@ -38,6 +44,7 @@ __all__ = [
     "Imports",
     "Journal",
     "Ledger",
+    "Listed",
     "Locks",
     "Log",
     "ManifestEntry",
@@ -54,6 +61,8 @@ __all__ = [
     "TestRequest",
     "Unresolved",
     "Upstreams",
+    "Usage",
+    "Visit",
 ]
 
 # Every method of every port may raise shared.errors.Transient (retry), Permanent (never will) or
@@ -127,17 +136,53 @@ class DataPlane(Protocol):
         ...
 
 
-class Upstreams(Protocol):
-    """Registries we only read, asked about many tags at once."""
+class Visit(Protocol):
+    """One visit to upstream registries: its calls share connections, tokens and each registry's limits."""
 
     async def resolve(
-        self, tags: Sequence[tuple[Repository, str]]
+        self, tags: Iterable[tuple[Repository, str]]
     ) -> Mapping[tuple[Repository, str], Resolved | Unresolved]:
         """Resolve every tag by HEAD; one bad registry never stops the rest."""
         ...
 
+    async def tags(
+        self, repository: Repository, keep: Callable[[str], bool]
+    ) -> Listed | Unresolved | None:
+        """List the repository's tags page by page, keeping what `keep` says; None: there is no such repository.
+
+        Anything but the whole list, to its last page, is Unresolved.
+        """
+        ...
+
+    async def manifests(
+        self, digests: Iterable[tuple[Repository, Digest]]
+    ) -> Mapping[tuple[Repository, Digest], Manifest | Unresolved]:
+        """Read manifests by digest, their bytes checked against it."""
+        ...
+
     async def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
-        """List an upstream digest's referrers; empty where the registry has no such API."""
+        """List an upstream digest's referrers; empty where the registry has no such API.
+
+        Raises Transient or Permanent when the registry gave no answer.
+        """
+        ...
+
+    def usage(self) -> Mapping[str, Usage]:
+        """Return, by registry, what was asked so far and what it said about its limits."""
+        ...
+
+
+class Upstreams(Protocol):
+    """Registries we only read."""
+
+    def visit(
+        self, upstreams: Mapping[str, Upstream], *, seconds: float
+    ) -> AbstractAsyncContextManager[Visit]:
+        """Open a visit that answers within these many seconds; a registry not named gets the defaults.
+
+        What it has no time for is Unresolved, and not reached. Raises Misconfigured when a credential that an
+        upstream names is not in the settings.
+        """
         ...
 
 
@@ -145,10 +190,17 @@ class Imports(Protocol):
     """ACR's importImage: started, then asked about."""
 
     def start(
-        self, *, source: Repository, digest: Digest, target: Repository, tags: tuple[str, ...]
+        self,
+        *,
+        source: Repository,
+        digest: Digest,
+        target: Repository,
+        tags: tuple[str, ...],
+        upstream: Upstream | None = None,
     ) -> str:
         """Start copying `source@digest` into `target`; return the operation to poll later.
 
+        `upstream` says how the source wants to be read: with whose credentials, or by which ARM id.
         With no tags the manifest alone is copied. A POST that starts things: never retried here.
         """
         ...

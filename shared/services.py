@@ -125,16 +125,31 @@ class _Adapters:
     def upstreams(self) -> Upstreams:
         from shared.registry.watcher import UpstreamWatcher
 
-        return UpstreamWatcher(concurrency=self._settings.upstream_concurrency)
+        settings = self._settings
+
+        def entra() -> str:
+            from shared.azure.identity import tokens_for
+
+            return tokens_for(settings.acr_audience)()
+
+        return UpstreamWatcher(
+            settings.credentials, concurrency=settings.upstream_concurrency, entra=entra
+        )
 
     def imports(self) -> Imports:
-        from shared.azure.identity import credential
+        from shared.azure.identity import credential, tokens_for
         from shared.azure.imports import ArmImports
         from shared.azure.registries import arm_client
 
         settings = self._settings
         client = arm_client(credential(), settings.subscription, settings.arm_endpoint)
-        return ArmImports(client, self._arm_registries(), settings.arm_endpoint)
+
+        def entra() -> str:
+            return tokens_for(settings.acr_audience)()
+
+        return ArmImports(
+            client, self._arm_registries(), settings.arm_endpoint, settings.credentials, entra
+        )
 
     def tasks(self) -> Tasks:
         from shared.azure.identity import credential

@@ -29,11 +29,6 @@ def parse(headers: Iterable[str]) -> tuple[Challenge, ...]:
     return tuple(challenge for header in headers for challenge in _challenges(header))
 
 
-def bearer(headers: Iterable[str]) -> Challenge | None:
-    """Return the first Bearer challenge among others (Quay sends Basic and Bearer on one line)."""
-    return next((each for each in parse(headers) if each.scheme == "bearer"), None)
-
-
 def _challenges(header: str) -> Iterable[Challenge]:
     at = _skip(_SEPARATORS, header, 0)
     while at < len(header):

@@ -8,7 +8,7 @@ import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,22 +42,30 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _authority()[0].issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    return context
+def context(*names: str) -> ssl.SSLContext:
+    """Return a server's TLS context for localhost and these names."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _authority()[0].issue_cert("localhost", "127.0.0.1", *names).configure_cert(made)
+    return made
 
 
 @contextmanager
-def serve(app: web.Application, *, tls: bool = True, port: int | None = None) -> Iterator[str]:
-    """Serve the application on localhost and yield its base URL, without a slash at the end."""
+def serve(
+    app: web.Application, *, tls: bool = True, port: int | None = None, names: Iterable[str] = ()
+) -> Iterator[str]:
+    """Serve the application on localhost and yield its base URL, without a slash at the end.
+
+    The certificate is good for these host names too.
+    """
     number = port or free_port()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name=f"serving-{number}")
     thread.start()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     try:
-        started = asyncio.run_coroutine_threadsafe(_start(runner, number, tls=tls), loop)
+        started = asyncio.run_coroutine_threadsafe(
+            _start(runner, number, context(*names) if tls else None), loop
+        )
         started.result(timeout=10)
         yield f"{'https' if tls else 'http'}://localhost:{number}"
     finally:
@@ -67,10 +75,9 @@ def serve(app: web.Application, *, tls: bool = True, port: int | None = None) ->
         loop.close()
 
 
-async def _start(runner: web.AppRunner, port: int, *, tls: bool) -> None:
+async def _start(runner: web.AppRunner, port: int, tls: ssl.SSLContext | None) -> None:
     await runner.setup()
-    context = _context() if tls else None
-    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls).start()
 
 
 async def _stop(runner: web.AppRunner, loop: asyncio.AbstractEventLoop) -> None:

@@ -21,7 +21,11 @@ from shared.services import services
 app = services()
 upstream, staging, apps = sys.argv[1:]
 source, target = Repository(upstream, "library/node"), Repository(staging, "library/node")
-(found,) = asyncio.run(app.upstreams.resolve([(source, "9-alpine")])).values()
+async def resolve():
+    async with app.upstreams.visit({}, seconds=20) as visit:
+        return await visit.resolve([(source, "9-alpine")])
+
+(found,) = asyncio.run(resolve()).values()
 digest = found.descriptor.digest
 operation = app.imports.start(source=source, digest=digest, target=target, tags=("9-alpine",))
 while (status := app.imports.poll(operation)).state is ImportState.RUNNING:

@@ -254,6 +254,14 @@ def test_an_owner_needs_only_one_slot(slots: Slots):
 
 
 @BOTH
+def test_of_no_slots_none_is_taken_and_one_that_is_held_is_kept(slots: Slots):
+    assert not slots.take("imports", "a", limit=0, until=HOUR)
+    assert slots.take("imports", "a", limit=1, until=HOUR)
+    assert slots.take("imports", "a", limit=0, until=HOUR)
+    assert not slots.take("imports", "b", limit=0, until=HOUR)
+
+
+@BOTH
 def test_a_freed_slot_is_free_and_freeing_again_is_fine(slots: Slots):
     slots.take("imports", "a", limit=1, until=HOUR)
     slots.free("imports", "a")

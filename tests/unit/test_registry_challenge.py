@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.registry.challenge import Challenge, InvalidChallenge, bearer, parse
+from shared.registry.challenge import Challenge, InvalidChallenge, parse
 
 HUB = (
     'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",'
@@ -65,13 +65,6 @@ def test_every_challenge_is_read(headers: list[str], expected: list[Challenge]):
 def test_a_malformed_header_says_where(header: str):
     with pytest.raises(InvalidChallenge, match="at character"):
         parse([header])
-
-
-def test_bearer_is_found_among_others():
-    found = bearer(['Basic realm="a"', f'Digest realm="b", {HUB}'])
-    assert found is not None
-    assert found.parameters["service"] == "registry.docker.io"
-    assert bearer(['Basic realm="a"']) is None
 
 
 @given(st.text(st.characters(codec="ascii"), max_size=60))
