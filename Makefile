@@ -48,8 +48,8 @@ plan: $(VENV)/.installed ## Show what a watch would do to the registries, and do
 	@$(PY) -m local.plan $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.installed ## Measure what is claimed about speed
-	@$(PY) -m bench
+bench: $(VENV)/.installed ## Measure what is claimed about speed; ARGS=watch for that alone
+	@$(PY) -m bench $(ARGS)
 
 .PHONY: lock
 lock: $(VENV)/.installed ## Pin the dependencies anew, from requirements*.in

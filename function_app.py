@@ -29,8 +29,17 @@ def upstream_pushed(req: func.HttpRequest) -> func.HttpResponse:
     from handlers import upstream_pushed as handler
     from shared.services import services
 
-    status, text = handler.handle(services(), req.get_body())
+    status, text = handler.handle(services(), req.get_body(), req.headers)
     return func.HttpResponse(text, status_code=status)
+
+
+@app.queue_trigger(arg_name="msg", queue_name="watch", connection=STORAGE)
+def watch_images(msg: func.QueueMessage) -> None:
+    """Watch a share of the catalog, or what a webhook named."""
+    from handlers import watch_images as handler
+    from shared.services import services
+
+    handler.handle(services(), msg.get_body().decode())
 
 
 @app.queue_trigger(arg_name="msg", queue_name="imports", connection=STORAGE)
@@ -121,6 +130,15 @@ def rebuilds_poison(msg: func.QueueMessage) -> None:
     from shared.services import services
 
     handler.handle(services(), "rebuilds", msg.get_body().decode(errors="replace"))
+
+
+@app.queue_trigger(arg_name="msg", queue_name="watch-poison", connection=STORAGE)
+def watch_poison(msg: func.QueueMessage) -> None:
+    """Record a watch that was given up."""
+    from handlers import poisoned as handler
+    from shared.services import services
+
+    handler.handle(services(), "watch", msg.get_body().decode(errors="replace"))
 
 
 @app.route(route="status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)

@@ -1,5 +1,7 @@
 """What importing a module costs in a fresh interpreter, and which modules that time goes into."""
 
+import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -7,7 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.bounds import Bound
+
 CHECKOUT = Path(__file__).resolve().parents[1]
+APP, ALONE = "function_app", "azure.functions"
+_TIMES = 1.5  # the cost of azure.functions alone: what a cold start may pay for our own code
+_SHOWN = 8  # modules
 _TIMED = """
 import sys, time
 wall, cpu = time.perf_counter(), time.process_time()
@@ -30,6 +37,37 @@ class Weight:
 
     module: str
     seconds: float
+
+
+def imports(rounds: int) -> list[Bound]:
+    """Print what importing the app costs beside azure.functions alone; return what it was to show."""
+    version = f"Python {platform.python_version()}, {os.cpu_count()} CPUs"
+    print(f"Importing {APP} and {ALONE}, {rounds} times each in turn ({version})\n")
+    costs = alternating((ALONE, APP), rounds)
+    print(f"{'':<18}{'median':>10}{'lowest':>10}{'highest':>10}{'CPU':>10}")
+    for module in (ALONE, APP):
+        walls = [each.wall for each in costs[module]]
+        shown = (median(costs[module]).wall, min(walls), max(walls), median(costs[module]).cpu)
+        print(f"{module:<18}" + "".join(f"{1000 * each:>7.1f} ms" for each in shown))
+    print()
+    _heaviest()
+    ratio = median(costs[APP]).wall / median(costs[ALONE]).wall
+    return [Bound(f"times the import of {ALONE} (medians)", ratio, at_most=_TIMES)]
+
+
+def _heaviest() -> None:
+    app, alone = weights(APP), {each.module for each in weights(ALONE)}
+    ours = [each for each in app if each.module not in alone]
+    _table(f"Modules that weigh most in {APP}, without what they import", app)
+    _table(f"Of these, not loaded by {ALONE}", ours)
+
+
+def _table(title: str, found: list[Weight]) -> None:
+    whole = sum(each.seconds for each in found)
+    print(f"{title} ({len(found)} modules, {1000 * whole:.1f} ms while traced):")
+    for each in found[:_SHOWN]:
+        print(f"{1000 * each.seconds:>8.2f} ms  {each.module}")
+    print()
 
 
 def cost(module: str) -> Cost:

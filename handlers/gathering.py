@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
-from handlers import runs
+from handlers import records, runs
 from handlers.recording import Subject
 from shared.catalog import Catalog, Image, ScanMode
 from shared.errors import Permanent
@@ -16,10 +15,11 @@ from shared.oci.platform import Platform
 from shared.oci.reference import Repository
 from shared.policy import promotion
 from shared.policy.candidate import platform_to_test
-from shared.policy.facts import Facts, Scan, Span, Staged, Tested, Watched
+from shared.policy.facts import Facts, Scan, Staged, Tested, Watched
 from shared.ports import Row
 from shared.services import Services
 
+MEDIA_TYPE = "media type"  # the ledger's key of what upstream called a digest
 _LARGEST_CONFIG = 4 * 1024 * 1024  # bytes
 _LARGEST_DECISION = 1024 * 1024  # bytes
 _MOST_CONTENTS = 50  # manifests in an index, nested ones and itself included
@@ -57,28 +57,15 @@ def facts(services: Services, catalog: Catalog, image: Image, subject: Subject) 
         test=_test(services, image, subject, repository, staged, rows),
         base=held,
         decided=found is not None,
+        called=_called(rows),
         decision=found,
     )
 
 
 def watched(services: Services, image: Image) -> tuple[Watched, ...]:
     """Return the image's watched tags with what upstream gave them so far."""
-    rows = {row.key: row for row in services.ledger.rows(watch_subject(image))}
-    return tuple(Watched(tag, _spans(rows.get(tag))) for tag in image.tags)
-
-
-def watch_subject(image: Image) -> str:
-    """Return the ledger's subject for an image's watched tags."""
-    return f"watch:{image.name}"
-
-
-def watch_row(image: Image, record: Watched) -> Row:
-    """Return the ledger's row for one watched tag."""
-    spans = [
-        [str(span.digest), span.start.isoformat(), span.end.isoformat() if span.end else ""]
-        for span in record.spans
-    ]
-    return Row(watch_subject(image), record.tag, {"spans": json.dumps(spans)})
+    rows = {row.key: row for row in services.ledger.rows(records.subject(image.name))}
+    return tuple(records.watched(tag, rows.get(tag)) for tag in image.tags)
 
 
 def decision(services: Services, base: Repository, digest: Digest) -> Decided | None:
@@ -130,19 +117,6 @@ def _read_decision(
     return promotion.named(content, base, digest)
 
 
-def _spans(row: Row | None) -> tuple[Span, ...]:
-    if row is None:
-        return ()
-    return tuple(
-        Span(
-            Digest(digest),
-            datetime.fromisoformat(start),
-            datetime.fromisoformat(end) if end else None,
-        )
-        for digest, start, end in json.loads(str(row.values["spans"]))
-    )
-
-
 def _staged(services: Services, repository: Repository, digest: Digest) -> Staged | None:
     entry = services.data_plane.manifest_entry(repository, digest)
     manifest = services.data_plane.manifest(repository, digest) if entry else None
@@ -170,6 +144,10 @@ def _single_platform(
         return Platform.parse("/".join(part for part in parts if part))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Permanent):
         return None  # an artifact, or a configuration nobody can place: it lacks every platform
+
+
+def _called(rows: tuple[Row, ...]) -> str:
+    return next((str(each.values["called"]) for each in rows if each.key == MEDIA_TYPE), "")
 
 
 def _digest_of(services: Services, repository: Repository, tag: str) -> Digest | None:

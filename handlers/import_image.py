@@ -1,28 +1,31 @@
 """An import was asked for: bring the digest into staging and have its candidate looked at."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
-from handlers import catalogs, gathering, looking
+from handlers import catalogs, gathering, importing, looking
 from handlers.claims import claim
 from handlers.importing import Copy, Outcome, Progress, drive
 from handlers.jitter import spread
 from handlers.patience import patiently
 from handlers.recording import Subject, note, record
-from shared.catalog import Catalog, Image
-from shared.errors import Permanent, Transient
-from shared.messages import IMPORTS, ImportMessage, decode, encode
+from shared.catalog import Catalog, Image, Upstream
+from shared.errors import BreakwaterError, Permanent, Transient
+from shared.messages import BACKLOG, IMPORTS, ImportMessage, candidate_id, decode, encode
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.candidate import State
+from shared.ports import Row
 from shared.services import Services
 
 _MOST_REFERRERS = 50
 _BUSY = timedelta(seconds=3)
 _LONGEST_DELAY = timedelta(minutes=15)  # of a message in a queue
+_VISIT = 10.0  # seconds that upstream has to list the referrers of all parts
 
 
 class _Collision(Permanent):
@@ -37,14 +40,31 @@ def handle(services: Services, text: str) -> None:
 
 def _handle(services: Services, message: ImportMessage) -> None:
     catalog = catalogs.current(services)
-    image = catalog.image(message.image)
-    if image is None or message.tag not in image.tags:
-        return  # dropped from the catalog since
-    key = f"look:{Subject(image.name, Digest(message.subject or message.digest), '').id}"
-    with claim(services, key) as claimed:
-        delay = _step(services, catalog, image, message) if claimed else _BUSY
+    image = catalogs.image(services, catalog, message.image)
+    wanted = None if image is None else _still_wanted(services, image, message)
+    candidate = candidate_id(message.image, message.subject or message.digest)
+    if image is None or wanted is None:  # dropped since, by the catalog or by an image's rule
+        importing.forget(services, candidate, _key(message))
+        return
+    with claim(services, f"look:{candidate}") as claimed:
+        delay = _step(services, catalog, image, wanted) if claimed else _BUSY
     if delay is not None:
-        services.queues.send(IMPORTS, encode(message), delay=delay)
+        services.queues.send(IMPORTS, encode(wanted), delay=delay)
+
+
+def _key(message: ImportMessage) -> str:
+    """Return the ledger's key of the import that a message asks for."""
+    return f"referrer:{Digest(message.digest).short}" if message.subject else "import"
+
+
+def _still_wanted(services: Services, image: Image, message: ImportMessage) -> ImportMessage | None:
+    """Return the message under a tag that is watched: a digest may have lost its own and have another."""
+    if message.tag in image.tags:
+        return message
+    digest = Digest(message.subject or message.digest)
+    others = (each.tag for each in gathering.watched(services, image) if each.current == digest)
+    tag = next(others, "")
+    return replace(message, tag=tag) if tag else None
 
 
 def _step(
@@ -52,16 +72,28 @@ def _step(
 ) -> timedelta | None:
     target = catalog.staging.repository(image.name)
     if message.subject:
-        return _referrer(services, image, target, message)
+        return _referrer(services, catalog, image, target, message)
     subject = Subject(image.name, Digest(message.digest), message.trace)
     unique = unique_tag(message.tag, subject.digest)
-    copy = Copy(subject.id, "import", image.source, subject.digest, target, (message.tag, unique))
+    copy = Copy(
+        subject.id,
+        _key(message),
+        image.source,
+        subject.digest,
+        target,
+        (message.tag, unique),
+        catalog.upstream(image.source.registry),
+        backlog=message.urgency == BACKLOG,
+    )
 
     def there() -> bool:
         taken = services.data_plane.tag(target, unique)
         if taken is not None and taken.digest != subject.digest:
             reason = f"unique tag collision: {unique} is {taken.digest}"
             raise _Collision(reason)
+        if message.media_type:  # before anything arrives: whoever looks at it compares
+            called = {"called": message.media_type}
+            services.ledger.upsert(Row(subject.id, gathering.MEDIA_TYPE, called))
         return services.data_plane.head(target, subject.digest) is not None
 
     try:
@@ -71,7 +103,7 @@ def _step(
         return None
     match progress.outcome:
         case Outcome.DONE:
-            _arrived(services, image, target, message, subject)
+            _arrived(services, catalog, image, message, subject)
             return None
         case Outcome.FAILED:
             reason = f"importing it from {image.source} failed: {progress.error}"
@@ -80,21 +112,23 @@ def _step(
         case _:
             if not progress.no_slot:
                 record(services, subject, State.IMPORTING, (f"from {image.source}",))
-            return _later(services, progress)
+            return _later(services, message, progress)
 
 
-def _later(services: Services, progress: Progress) -> timedelta:
-    """Return when to come back: what waits for a slot waits longer, and not all together."""
+def _later(services: Services, message: ImportMessage, progress: Progress) -> timedelta:
+    """Return when to come back: what waits for a slot waits longer, a backlog longest, and not all together."""
     seconds: float = services.settings.look_again_seconds
     if progress.no_slot:
-        seconds = spread(seconds, 6, 30)
+        low, high = (6, 30) if message.urgency == BACKLOG else (2, 6)
+        seconds = spread(seconds, low, high)
     return min(timedelta(seconds=seconds), _LONGEST_DELAY)
 
 
 def _arrived(
-    services: Services, image: Image, target: Repository, message: ImportMessage, subject: Subject
+    services: Services, catalog: Catalog, image: Image, message: ImportMessage, subject: Subject
 ) -> None:
     """See to the tags, ask for the referrers, and have the candidate looked at."""
+    target = catalog.staging.repository(image.name)
     try:
         manifest = services.data_plane.manifest(target, subject.digest)
     except Permanent as error:  # a manifest that two readers could read as two things
@@ -103,6 +137,13 @@ def _arrived(
     if manifest is None:
         missing = f"{target} showed {subject.digest} a moment ago, and does not give it"
         raise Transient(missing)
+    if message.media_type not in ("", manifest.media_type):
+        reason = (
+            f"{image.source} called {subject.digest} {message.media_type}, "
+            f"and {target} calls it {manifest.media_type}"
+        )
+        record(services, subject, State.FAILED, (reason,))
+        return
     tags = _tags(services, image, message, subject)
     for tag in tags:
         entry = services.data_plane.tag(target, tag)
@@ -120,9 +161,14 @@ def _arrived(
     # Asked before upstream is: whatever a registry does with referrers must not stop the candidate.
     looking.ask(services, subject, "it was imported")
     parts = (subject.digest, *(each.digest for each in manifest.manifests))
-    for digest in _upstream_referrers(services, image, subject, parts):
+    for digest in _upstream_referrers(services, catalog, image, subject, parts):
         more = ImportMessage(
-            image.name, message.tag, str(digest), message.trace, str(subject.digest)
+            image.name,
+            message.tag,
+            str(digest),
+            message.trace,
+            str(subject.digest),
+            urgency=message.urgency,
         )
         services.queues.send(IMPORTS, encode(more))
 
@@ -142,19 +188,15 @@ def _tags(
 
 
 def _upstream_referrers(
-    services: Services, image: Image, subject: Subject, parts: tuple[Digest, ...]
+    services: Services, catalog: Catalog, image: Image, subject: Subject, parts: tuple[Digest, ...]
 ) -> tuple[Digest, ...]:
     """Return what upstream attached, kept for consumers; nothing of Breakwater's own kinds.
 
     A part that cannot be asked about is noted, and what the others gave is used.
     """
-
-    async def listed() -> list[tuple[Descriptor, ...] | BaseException]:
-        asked = (services.upstreams.referrers(image.source, part) for part in parts)
-        return await asyncio.gather(*asked, return_exceptions=True)
-
+    upstream = catalog.upstream(image.source.registry)
     found: dict[Digest, None] = {}
-    for answer in asyncio.run(listed()):
+    for answer in asyncio.run(_listed(services, upstream, image.source, parts)):
         if isinstance(answer, Exception):  # whatever a foreign registry does to its reader
             reason = f"upstream's referrers could not all be listed: {answer}"
             note(services, subject, "referrer lost", (reason,), once=f"referrers|{subject.id}")
@@ -175,12 +217,31 @@ def _upstream_referrers(
     return tuple(found)[:_MOST_REFERRERS]
 
 
+async def _listed(
+    services: Services, upstream: Upstream, source: Repository, parts: tuple[Digest, ...]
+) -> list[tuple[Descriptor, ...] | BaseException]:
+    try:
+        async with services.upstreams.visit({source.registry: upstream}, seconds=_VISIT) as visit:
+            asked = (visit.referrers(source, part) for part in parts)
+            return await asyncio.gather(*asked, return_exceptions=True)
+    except BreakwaterError as error:  # no visit: its credentials are not in the settings, say
+        return [error]
+
+
 def _referrer(
-    services: Services, image: Image, target: Repository, message: ImportMessage
+    services: Services, catalog: Catalog, image: Image, target: Repository, message: ImportMessage
 ) -> timedelta | None:
     digest = Digest(message.digest)
     owner = Subject(image.name, Digest(message.subject), message.trace)
-    copy = Copy(owner.id, f"referrer:{digest.short}", image.source, digest, target)
+    copy = Copy(
+        owner.id,
+        _key(message),
+        image.source,
+        digest,
+        target,
+        upstream=catalog.upstream(image.source.registry),
+        backlog=message.urgency == BACKLOG,
+    )
     progress = drive(
         services, copy, there=lambda: services.data_plane.head(target, digest) is not None
     )
@@ -188,4 +249,4 @@ def _referrer(
         reason = f"its referrer {digest} could not be imported: {progress.error}"
         note(services, owner, "referrer lost", (reason,), once=f"referrer|{owner.id}|{digest}")
         return None
-    return None if progress.outcome is Outcome.DONE else _later(services, progress)
+    return None if progress.outcome is Outcome.DONE else _later(services, message, progress)

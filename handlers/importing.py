@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
+from handlers import turns
+from shared.catalog import Upstream
 from shared.errors import Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
+from shared.policy.precedence import is_patient
 from shared.ports import ImportState, Row
 from shared.services import Services
 
@@ -17,6 +20,8 @@ _FORGIVEN = timedelta(hours=1)  # after that long a given-up import is tried ane
 _VERIFICATIONS = 5  # a registry may need a moment to show what it was given
 _ASKING, _ASKED = "asking", "asked"  # before its message was sent, and after: not started yet
 _STAGING = "import"  # the ledger's key of an import into staging
+
+type _Values = dict[str, str | int | float | bool]
 
 
 class Outcome(Enum):
@@ -39,7 +44,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What is to be copied: `source@digest` into `target` under these tags, or under none."""
+    """What is to be copied: `source@digest` into `target` under these tags, or under none.
+
+    `upstream` says how a source that is not ours is read; nothing that is promoted waits for a `backlog`.
+    """
 
     candidate: str
     key: str
@@ -47,6 +55,8 @@ class Copy:
     digest: Digest
     target: Repository
     tags: tuple[str, ...] = ()
+    upstream: Upstream | None = None
+    backlog: bool = False
 
     @property
     def owner(self) -> str:
@@ -107,22 +117,29 @@ def left_alone(row: Row, now: datetime) -> bool:
     return now < datetime.fromisoformat(str(row.values["at"])) + _FORGIVEN
 
 
-def asking(services: Services, candidate: str) -> bool:
+def asking(services: Services, candidate: str, *, urgent: bool = False) -> bool:
     """Tell whether its import into staging is to be asked for now, and write down that it is.
 
     Who is told True sends the message, then calls `asked`. The row comes before the message, so a
     backlog gets one message for a candidate however often upstream is watched. Dying in between
     leaves "asking", and the next watch asks again; the message may then be there twice.
+    `urgent` says that something promoted waits for it: what was asked for as a backlog is then asked
+    for once more, and is no backlog from there on, whichever message comes first.
     """
     now = services.clock.now()
     row = pending(services.ledger.rows(candidate), _STAGING)
-    values = {"state": _ASKING, "at": now.isoformat()}
+    at = now.isoformat()
+    values: _Values = {"state": _ASKING, "at": at, "urgent": urgent, "since": at}
     if row is None:
         return services.ledger.insert(Row(candidate, _STAGING, values))
-    if left_alone(row, now):
+    hurries = urgent and not row.values.get("urgent")
+    if left_alone(row, now) and not (hurries and _is_unstarted(row)):
+        if hurries and row.values["state"] == "failed":  # its message waits for the next attempt
+            services.ledger.replace(replace(row, values={**row.values, "urgent": True}))
         return False
     if row.values["state"] == "running":
         return True  # its row names the operation that its lost message would have asked about
+    values |= _kept(row) | ({"urgent": True} if urgent else {})
     return services.ledger.replace(replace(row, values=values))
 
 
@@ -133,13 +150,32 @@ def asked(services: Services, candidate: str) -> None:
         _still_asked(services, row)
 
 
+def forget(services: Services, candidate: str, key: str) -> None:
+    """Let go of an import that nobody wants any more: its slot is another's, and it may be asked for anew."""
+    owner = f"{candidate}:{key}"
+    services.slots.free("imports:staging", owner)
+    services.ledger.delete(candidate, key)
+
+
 def _is_unstarted(row: Row) -> bool:
     return row.values["state"] in (_ASKING, _ASKED)
 
 
 def _still_asked(services: Services, row: Row) -> None:
-    values = {"state": _ASKED, "at": services.clock.now().isoformat()}
+    values = {**row.values, "state": _ASKED, "at": services.clock.now().isoformat()}
     services.ledger.replace(replace(row, values=values))  # lost: somebody is further than this
+
+
+def _kept(row: Row) -> _Values:
+    """Return what stays true of an import from one attempt to the next."""
+    return {name: row.values[name] for name in ("urgent", "since") if name in row.values}
+
+
+def _is_backlog(copy: Copy, row: Row, now: datetime) -> bool:
+    if not copy.backlog or row.values.get("urgent"):
+        return False
+    since = row.values.get("since")
+    return since is None or is_patient(datetime.fromisoformat(str(since)), now)
 
 
 def _start(
@@ -150,8 +186,14 @@ def _start(
     now: datetime,
     there: Callable[[], bool],
 ) -> Progress:
-    limit = services.settings.import_concurrency
-    if not services.slots.take(copy.slots, copy.owner, limit=limit, until=now + _DEADLINE):
+    if not turns.take(
+        services,
+        copy.slots,
+        copy.owner,
+        limit=services.settings.import_concurrency,
+        until=now + _DEADLINE,
+        backlog=_is_backlog(copy, row, now),
+    ):
         if row.version and _is_unstarted(row):
             _still_asked(services, row)  # its message is not lost, it waits
         return Progress(Outcome.BUSY, no_slot=True)
@@ -161,15 +203,22 @@ def _start(
     except Exception:
         services.slots.free(copy.slots, copy.owner)
         raise
-    row = replace(
-        row,
-        values={"state": "starting", "at": now.isoformat(), "attempt": attempt, "error": ""},
-    )
+    values: _Values = {
+        "state": "starting",
+        "at": now.isoformat(),
+        "attempt": attempt,
+        "error": "",
+    }
+    row = replace(row, values=_kept(row) | values)
     if not (services.ledger.replace(row) if row.version else services.ledger.insert(row)):
         return Progress(Outcome.BUSY)
     try:
         operation = services.imports.start(
-            source=copy.source, digest=copy.digest, target=copy.target, tags=copy.tags
+            source=copy.source,
+            digest=copy.digest,
+            target=copy.target,
+            tags=copy.tags,
+            upstream=copy.upstream,
         )
     except Transient:
         # Started or not? Nobody knows: the row says "starting" until the claim has run out.

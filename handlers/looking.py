@@ -11,6 +11,7 @@ from handlers.recording import Subject, record
 from shared.catalog import Catalog, Image
 from shared.errors import Misconfigured, Permanent
 from shared.messages import (
+    BACKLOG,
     CANDIDATES,
     IMPORTS,
     ImportMessage,
@@ -31,6 +32,7 @@ from shared.policy.candidate import (
     decide,
 )
 from shared.policy.facts import Facts, Progress
+from shared.policy.precedence import is_backlog
 from shared.ports import Row
 from shared.services import Services
 
@@ -57,7 +59,7 @@ _REST = _After()
 def look(services: Services, message: LookMessage) -> None:
     """Look at one candidate. Whoever is told twice, late or out of order does no harm."""
     catalog = catalogs.current(services)
-    image = catalog.image(message.image)
+    image = catalogs.image(services, catalog, message.image)
     if image is None:
         return  # the catalog has dropped it; what is in the registries stays as it is
     subject = Subject(image.name, Digest(message.digest), message.trace)
@@ -133,9 +135,16 @@ def _apply(
             record(services, subject, decision.state, decision.reasons, due=_due(services, until))
             return _soon(services, until)
         case Import(tag):
-            if not importing.asking(services, subject.id):
+            backlog = is_backlog(facts, services.clock.now())
+            if not importing.asking(services, subject.id, urgent=not backlog):
                 return _REST  # its own message carries it on, and asks for a look when it is there
-            message = ImportMessage(subject.image, tag, str(subject.digest), subject.trace)
+            message = ImportMessage(
+                subject.image,
+                tag,
+                str(subject.digest),
+                subject.trace,
+                urgency=BACKLOG if backlog else "",
+            )
             services.queues.send(IMPORTS, encode(message))
             importing.asked(services, subject.id)
             record(services, subject, decision.state, decision.reasons)
@@ -153,15 +162,17 @@ def _start(
 ) -> _After:
     record(services, subject, decision.state, decision.reasons)
     repository = catalog.staging.repository(facts.image.name)
-    action = decision.action
+    action, backlog = decision.action, is_backlog(facts, services.clock.now())
     started = False
     try:
         if isinstance(action, StartScan):
             target = runs.Target(subject, repository, action.platform, action.digest)
-            started = runs.start_scan(services, target, action.attempt)
+            started = runs.start_scan(services, target, action.attempt, backlog=backlog)
         elif isinstance(action, StartTest):
             target = runs.Target(subject, repository, action.platform, action.digest)
-            started = runs.start_test(services, target, facts.image, action.attempt)
+            started = runs.start_test(
+                services, target, facts.image, action.attempt, backlog=backlog
+            )
     except (Permanent, Misconfigured) as error:
         # A platform no agent has, a script that is not there: said where people look for it.
         record(services, subject, State.FAILED, (f"no run could be started: {error}",))

@@ -12,7 +12,8 @@ def handle(services: Services, data: object) -> None:
     if event is None or not event.tag:
         return
     catalog = catalogs.current(services)
-    image = catalog.image_in_base(event.repository)
+    named = catalog.image_in_base(event.repository)
+    image = catalogs.watched_now(services, named) if named is not None else None
     if image is None or event.tag not in image.tags:
         return  # a unique tag, or an image that is none of ours
     base = catalog.base.repository(image.name)

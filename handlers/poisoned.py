@@ -6,7 +6,7 @@ import logging
 
 from handlers.plain import plain, sentences
 from shared.errors import Permanent
-from shared.messages import ImportMessage, LookMessage, RebuildMessage, decode
+from shared.messages import ImportMessage, LookMessage, RebuildMessage, WatchMessage, decode
 from shared.ports import Entry
 from shared.services import Services
 
@@ -16,8 +16,11 @@ _MATTERS = {
     "imports": "a digest may be missing from staging; the next watch after an hour asks for it again",
     "candidates": "a candidate was not decided; the next sweep looks at it again",
     "rebuilds": "an app may still be built on an old base image; the next sweep asks again",
+    "watch": "some images were not watched; the timer watches them again",
 }
-_KINDS: dict[str, type[ImportMessage] | type[LookMessage] | type[RebuildMessage]] = {
+type _Kind = type[ImportMessage] | type[LookMessage] | type[RebuildMessage] | type[WatchMessage]
+_KINDS: dict[str, _Kind] = {
+    "watch": WatchMessage,
     "imports": ImportMessage,
     "candidates": LookMessage,
     "rebuilds": RebuildMessage,
@@ -57,6 +60,9 @@ def _about(queue: str, text: str) -> tuple[str, str, str]:
             case "RebuildMessage":
                 message = decode(text, RebuildMessage)
                 return message.base.partition("/")[2], message.digest, message.trace
+            case "WatchMessage":
+                watch = decode(text, WatchMessage)
+                return watch.images.partition(" ")[0], "", watch.trace
             case "ImportMessage":
                 message = decode(text, ImportMessage)
             case _:

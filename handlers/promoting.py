@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from handlers import gathering, rebuilding
+from handlers import gathering, rebuilding, turns
 from handlers.importing import Copy, Outcome, drive, pending
 from handlers.inventory import IMAGE, Inventory, referrer_key
 from handlers.recording import Subject, note
@@ -15,6 +15,7 @@ from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.policy import promotion
 from shared.policy.facts import Facts
+from shared.policy.precedence import is_backlog
 from shared.policy.promotion import (
     AskRebuilds,
     AttachDecision,
@@ -85,9 +86,10 @@ type Advance = Busy | Judge | Failed | Complete
 
 def advance(services: Services, task: Promotion, *, may_move: str = "") -> Advance:
     """Take every step that can be taken now; `may_move` is the tag whose lease is held."""
-    until = services.clock.now() + _SLOT
-    limit = services.settings.promotion_concurrency
-    if not services.slots.take("promotions", task.subject.id, limit=limit, until=until):
+    now, limit = services.clock.now(), services.settings.promotion_concurrency
+    backlog = is_backlog(task.facts, now)
+    owner, until = task.subject.id, now + _SLOT
+    if not turns.take(services, "promotions", owner, limit=limit, until=until, backlog=backlog):
         return Busy()
     try:
         outcome = _steps(services, task, may_move)
@@ -214,7 +216,9 @@ def _attach(services: Services, task: Promotion, inventory: Inventory) -> Digest
 def _copy(
     services: Services, task: Promotion, key: str, digest: Digest, tags: tuple[str, ...]
 ) -> Advance | None:
-    progress = drive(services, Copy(task.subject.id, key, task.staging, digest, task.base, tags))
+    backlog = is_backlog(task.facts, services.clock.now())
+    copy = Copy(task.subject.id, key, task.staging, digest, task.base, tags, backlog=backlog)
+    progress = drive(services, copy)
     match progress.outcome:
         case Outcome.DONE:
             return None

@@ -80,20 +80,47 @@ def note(
     announce: bool = False,
 ) -> None:
     """Add a journal entry; the same `once` is the same entry."""
-    entry = Entry(
-        at=services.clock.now(),
-        image=subject.image,
-        digest=str(subject.digest),
-        event=event,
-        reasons=sentences(reasons),
-        trace=subject.trace,
-        id=hashlib.sha256(once.encode()).hexdigest()[:32],
+    _add(
+        services,
+        Entry(
+            at=services.clock.now(),
+            image=subject.image,
+            digest=str(subject.digest),
+            event=event,
+            reasons=sentences(reasons),
+            trace=subject.trace,
+            id=_id(once),
+        ),
+        announce=announce,
     )
-    services.journal.add(entry)
-    if announce:
-        announcing.announce(services, entry)
+
+
+def say(
+    services: Services,
+    image: str,
+    event: str,
+    reasons: tuple[str, ...],
+    *,
+    once: str,
+    trace: str,
+    announce: bool = False,
+) -> None:
+    """Add a journal entry that is about no candidate: about an image, or with "" about a registry."""
+    said, at = sentences(reasons), services.clock.now()
+    entry = Entry(at, image, "", event, said, trace, _id(f"{event}|{once}"))
+    _add(services, entry, announce=announce)
 
 
 def known(services: Services, candidate: str) -> Row | None:
     """Return the candidate's state row, if it has been looked at before."""
     return next((row for row in services.ledger.rows(candidate) if row.key == STATE), None)
+
+
+def _add(services: Services, entry: Entry, *, announce: bool) -> None:
+    services.journal.add(entry)
+    if announce:
+        announcing.announce(services, entry)
+
+
+def _id(once: str) -> str:
+    return hashlib.sha256(once.encode()).hexdigest()[:32]

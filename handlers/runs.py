@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from handlers import turns
 from handlers.context import packed
 from handlers.plain import plain
 from handlers.recording import Subject, note
@@ -87,7 +88,7 @@ def test(services: Services, target: Target, rows: tuple[Row, ...]) -> Tested:
     )
 
 
-def start_scan(services: Services, target: Target, attempt: int) -> bool:
+def start_scan(services: Services, target: Target, attempt: int, *, backlog: bool = False) -> bool:
     """Start the scan run; False when there is no slot, or someone else started it."""
 
     def request() -> ScanRequest:
@@ -95,10 +96,12 @@ def start_scan(services: Services, target: Target, attempt: int) -> bool:
             target.repository, target.digest, target.platform, target.subject.id, SCAN_SECONDS
         )
 
-    return _start(services, target, f"scan:{target.platform.slug}:{attempt}", request)
+    return _start(services, target, f"scan:{target.platform.slug}:{attempt}", request, backlog)
 
 
-def start_test(services: Services, target: Target, image: Image, attempt: int) -> bool:
+def start_test(
+    services: Services, target: Target, image: Image, attempt: int, *, backlog: bool = False
+) -> bool:
     """Start the test run with the script as its context; False likewise."""
     if image.test is None:
         return False
@@ -115,19 +118,23 @@ def start_test(services: Services, target: Target, image: Image, attempt: int) -
             context,
         )
 
-    return _start(services, target, f"test:{target.platform.slug}:{attempt}", request)
+    return _start(services, target, f"test:{target.platform.slug}:{attempt}", request, backlog)
 
 
 def _start(
-    services: Services, target: Target, key: str, request: Callable[[], ScanRequest | TestRequest]
+    services: Services,
+    target: Target,
+    key: str,
+    request: Callable[[], ScanRequest | TestRequest],
+    backlog: bool,
 ) -> bool:
     now = services.clock.now()
     owner = f"{target.subject.id}:{key}"
     series, _, attempt = key.rpartition(":")
     if int(attempt) > 1:  # a worker that died while it started the one before left its slot behind
         services.slots.free("runs", f"{target.subject.id}:{series}:{int(attempt) - 1}")
-    until = now + _QUEUED
-    if not services.slots.take("runs", owner, limit=services.settings.run_concurrency, until=until):
+    until, limit = now + _QUEUED, services.settings.run_concurrency
+    if not turns.take(services, "runs", owner, limit=limit, until=until, backlog=backlog):
         return False
     row = Row(target.subject.id, key, {"state": "starting", "at": now.isoformat()})
     if not services.ledger.insert(row):

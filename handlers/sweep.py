@@ -57,6 +57,7 @@ def _tasks(services: Services, catalog: Catalog) -> tuple[list[Task], list[Break
 def _sweep(
     services: Services, catalog: Catalog, image: Image, tasks: list[Task], trace: str
 ) -> int:
+    image = catalogs.watched_now(services, image)
     staging, base = catalog.staging.repository(image.name), catalog.base.repository(image.name)
     staged = {entry.name: entry for entry in services.data_plane.tags(staging)}
     held = {entry.name: entry for entry in services.data_plane.tags(base)}

@@ -1,157 +1,118 @@
-"""The upstreams are looked at: every watched tag is resolved and compared with staging."""
+"""The upstreams are watched: every watched tag is resolved, compared with staging, and acted upon."""
 
-import asyncio
 import logging
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
-from handlers import catalogs, gathering, importing, looking
-from handlers.recording import Subject, note
+from handlers import catalogs, lanes, observing, sharing
+from handlers.acting import act
+from handlers.jitter import spread
+from handlers.observing import Watch
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
 from shared.errors import BreakwaterError
-from shared.messages import IMPORTS, ImportMessage, encode
-from shared.oci.digest import Digest
-from shared.oci.reference import Repository
-from shared.policy.facts import Watched
-from shared.policy.watching import Change, Observation, observe
-from shared.ports import Resolved, Unresolved
+from shared.ports import Row
 from shared.services import Services
 
 _log = logging.getLogger("breakwater.watch")
 
-type Seen = Mapping[tuple[Repository, str], Resolved | Unresolved]
+_THREADS = 16
+_MOST_REMEMBERED = 500  # images; any further come when their turn comes
+_BUSY = 30.0  # seconds until a registry is asked again whose lanes were all taken
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """One image's tags as upstream and staging have them."""
+def handle(services: Services) -> None:
+    """Watch every image, here or, when there are too many tags, shared among instances.
 
-    image: Image
-    before: tuple[Watched, ...]
-    observations: tuple[Observation, ...]
-
-
-def handle(services: Services, only: frozenset[str] | None = None) -> tuple[Watch, ...]:
-    """Watch every image, or only those named; one bad image never stops the rest.
-
-    Raises what the first bad one raised, when all the others have been seen to.
+    Raises what the first bad image raised, when all the others have been seen to.
     """
     catalog = catalogs.current(services)
-    images = _turned(services, _named(catalog, only))
-    seen = _looked(services, images)
-    watches: list[Watch] = []
-    failures: list[BreakwaterError] = []
-    for image in images:
-        try:
-            watch = _compare(services, catalog, image, seen)
-            for observation, before in zip(watch.observations, watch.before, strict=True):
-                _apply(services, catalog, image, observation, before)
-        except BreakwaterError as error:
-            _log.error("%s could not be watched: %s", image.name, error)
-            failures.append(error)
-        else:
-            watches.append(watch)
-    if failures:
-        raise failures[0]
-    return tuple(watches)
-
-
-def gather(
-    services: Services, catalog: Catalog, only: frozenset[str] | None = None
-) -> tuple[Watch, ...]:
-    """Resolve and compare; changes nothing."""
-    images = _named(catalog, only)
-    seen = _looked(services, images)
-    return tuple(_compare(services, catalog, image, seen) for image in images)
-
-
-def _named(catalog: Catalog, only: frozenset[str] | None) -> tuple[Image, ...]:
-    return tuple(each for each in catalog.images if only is None or each.name in only)
-
-
-def _turned(services: Services, images: tuple[Image, ...]) -> tuple[Image, ...]:
-    """Begin elsewhere each time: what one watch has no time for comes early in another."""
-    if not images:
-        return ()
-    minute = int(services.clock.now().timestamp()) // 60
-    start = random.Random(minute).randrange(len(images))  # noqa: S311  # spreads, guards nothing
-    return images[start:] + images[:start]
-
-
-def _looked(services: Services, images: tuple[Image, ...]) -> Seen:
-    pairs = [(image.source, tag) for image in images for tag in image.tags]
-    return asyncio.run(_resolve(services, pairs))
-
-
-async def _resolve(services: Services, pairs: list[tuple[Repository, str]]) -> Seen:
-    return await services.upstreams.resolve(pairs)
-
-
-def _compare(services: Services, catalog: Catalog, image: Image, seen: Seen) -> Watch:
-    staging = catalog.staging.repository(image.name)
-    tags = {entry.name: entry.digest for entry in services.data_plane.tags(staging)}
-    held = frozenset(tags.values())
-    before = gathering.watched(services, image)
-    now = services.clock.now()
-    return Watch(
-        image,
-        before,
-        tuple(
-            observe(each, seen[image.source, each.tag], tags.get(each.tag), held, now)
-            for each in before
-        ),
-    )
-
-
-def _apply(
-    services: Services, catalog: Catalog, image: Image, seen: Observation, before: Watched
-) -> None:
-    trace = new_trace()
-    if seen.change is Change.GONE and before.current is not None:
-        subject = Subject(image.name, before.current, trace)
-        once = f"gone|{subject.id}|{seen.tag}|{before.spans[-1].start.isoformat()}"
-        note(services, subject, "gone upstream", (seen.reason,), once=once)
-    # The record comes before what it leads to: who looks at once must find it. Dying in between
-    # does no harm, because what staging lacks is seen again.
-    if seen.watched is not None and seen.watched != before:
-        services.ledger.upsert(gathering.watch_row(image, seen.watched))
-    match seen.change:
-        case Change.IMPORT if seen.digest is not None:
-            _import(services, image, seen, seen.digest, trace)
-        case Change.RETAG if seen.digest is not None:
-            _retag(services, catalog, image, seen, seen.digest, trace)
-        case Change.UNREACHABLE:
-            _log.warning("%s:%s could not be watched: %s", image.source, seen.tag, seen.reason)
-        case _:
-            pass
-
-
-def _import(
-    services: Services, image: Image, seen: Observation, digest: Digest, trace: str
-) -> None:
-    subject = Subject(image.name, digest, trace)
-    if not importing.asking(services, subject.id):
+    images = _ordered(services, catalog)
+    if sum(map(sharing.weight, images)) > services.settings.watch_split:
+        sharing.share(services, images, new_trace())
         return
-    once = f"detected|{subject.id}|{seen.tag}"
-    note(services, subject, "detected", (f"{image.source}:{seen.tag}: {seen.reason}",), once=once)
-    message = ImportMessage(image.name, seen.tag, str(digest), trace)
-    services.queues.send(IMPORTS, encode(message))
-    importing.asked(services, subject.id)
+    for error in watch(services, catalog, images).values():
+        raise error
 
 
-def _retag(
-    services: Services,
-    catalog: Catalog,
-    image: Image,
-    seen: Observation,
-    digest: Digest,
-    trace: str,
+def watch(
+    services: Services, catalog: Catalog, images: tuple[Image, ...], *, part_of: str = ""
+) -> dict[str, BreakwaterError]:
+    """Watch these images now; one bad image or registry never stops the rest.
+
+    Returns what went wrong, by image: the next timer's watch begins with those.
+    """
+    trace = new_trace()
+    registries = [image.source.registry for image in images]
+    with lanes.taken(services, catalog, registries) as upstreams:
+        found = observing.gather(
+            services,
+            catalog,
+            images,
+            seconds=services.settings.watch_seconds,
+            upstreams=upstreams,
+        )
+    lanes.remember(services, found.usage, _whole(catalog, images), trace)
+    failures = {**found.failures, **_acted(services, catalog, found.watches)}
+    busy = [each.name for each in images if each.source.registry not in upstreams]
+    for names in sharing.batched(dict.fromkeys(busy, 1)):
+        delay = timedelta(seconds=spread(_BUSY, 1.0, 2.0))
+        sharing.ask(services, names, trace, part_of=part_of, delay=delay)
+    _remember(services, images, (*failures, *found.unreached), busy)
+    for name, why in failures.items():
+        _log.error("%s could not be watched: %s", name, why)
+    return failures
+
+
+def _whole(catalog: Catalog, images: tuple[Image, ...]) -> frozenset[str]:
+    """Return the registries of which these are all the catalog's images."""
+    names = {image.name for image in images}
+    partly = {each.source.registry for each in catalog.images if each.name not in names}
+    return frozenset({image.source.registry for image in images} - partly)
+
+
+def _acted(
+    services: Services, catalog: Catalog, watches: tuple[Watch, ...]
+) -> dict[str, BreakwaterError]:
+    """Act on every watch, many at a time: a first deployment asks for thousands of imports."""
+
+    def each(watch: Watch) -> BreakwaterError | None:
+        try:
+            act(services, catalog, watch)
+        except BreakwaterError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="act") as pool:
+        failures = list(pool.map(each, watches))
+    return {
+        watch.image.name: error
+        for watch, error in zip(watches, failures, strict=True)
+        if error is not None
+    }
+
+
+def _ordered(services: Services, catalog: Catalog) -> tuple[Image, ...]:
+    """Put first what was not reached last time, and begin elsewhere each time with the rest."""
+    late = {row.key for row in services.ledger.rows(sharing.SUBJECT)}
+    images = [each for each in catalog.images if each.name not in late]
+    minute = int(services.clock.now().timestamp()) // 60
+    start = random.Random(minute).randrange(len(images)) if images else 0  # noqa: S311  # spreads, guards nothing
+    first = [each for each in catalog.images if each.name in late]
+    return (*first, *images[start:], *images[:start])
+
+
+def _remember(
+    services: Services, images: tuple[Image, ...], missed: tuple[str, ...], busy: Iterable[str]
 ) -> None:
-    staging = catalog.staging.repository(image.name)
-    manifest = services.data_plane.manifest(staging, digest)
-    if manifest is not None:
-        # Asked first: once the tag is there, nobody would notice that the question is missing.
-        looking.ask(services, Subject(image.name, digest, trace), seen.reason)
-        services.data_plane.put_manifest(staging, seen.tag, manifest)
+    """Keep what was not reached for next time; a message of its own sees to what was busy."""
+    known = {row.key for row in services.ledger.rows(sharing.SUBJECT)}
+    unreached = [each for each in dict.fromkeys(missed) if each not in set(busy)]
+    now = services.clock.now().isoformat()
+    for name in unreached[:_MOST_REMEMBERED]:
+        if name not in known:
+            services.ledger.upsert(Row(sharing.SUBJECT, name, {"since": now}))
+    for name in known & {each.name for each in images} - set(unreached):
+        services.ledger.delete(sharing.SUBJECT, name)

@@ -12,13 +12,9 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest, parse
 from shared.oci.reference import Repository
 from shared.ports import (
-    ImportState,
-    ImportStatus,
     Locks,
     ManifestEntry,
-    Resolved,
     TagEntry,
-    Unresolved,
 )
 from shared.registry import artifacts
 from tests.fake_clock import FakeClock
@@ -224,96 +220,3 @@ class FakeRegistries:
 
     def _shelf(self, repository: Repository) -> _Shelf:
         return self._shelves.setdefault(repository, _Shelf())
-
-
-class FakeUpstreams:
-    """Upstreams, with the content an import would copy."""
-
-    def __init__(self) -> None:
-        self.content = FakeRegistries()
-        self._broken: dict[str, str] = {}
-
-    def set(
-        self,
-        repository: Repository,
-        tag: str,
-        content: str = "white",
-        platforms: Sequence[str] = ("linux/amd64",),
-    ) -> Digest:
-        """Let the tag point at an index with this content."""
-        return self.content.push_index(repository, tag, content=content, platforms=platforms)
-
-    def remove(self, repository: Repository, tag: str) -> None:
-        """Take the tag away."""
-        self.content.delete(repository, tag)
-
-    def break_(self, registry: str, reason: str = "HTTP 503") -> None:
-        """Let a registry refuse every question; "" mends it."""
-        self._broken[registry] = reason
-
-    async def resolve(
-        self, tags: Sequence[tuple[Repository, str]]
-    ) -> Mapping[tuple[Repository, str], Resolved | Unresolved]:
-        return {each: self._resolve(*each) for each in tags}
-
-    async def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
-        return self.content.referrers(repository, digest)
-
-    def _resolve(self, repository: Repository, tag: str) -> Resolved | Unresolved:
-        reason = self._broken.get(repository.registry)
-        if reason:
-            return Unresolved(f"{repository.tagged(tag)}: {reason}")
-        return Resolved(self.content.head(repository, tag))
-
-
-@dataclass(frozen=True)
-class _Import:
-    source: Repository
-    digest: Digest
-    target: Repository
-    tags: tuple[str, ...]
-
-
-class FakeImports:
-    """Imports that copy when they are asked about."""
-
-    def __init__(self, upstreams: FakeUpstreams, registries: FakeRegistries) -> None:
-        self.started: dict[str, _Import] = {}
-        self.running = 0
-        self.eager = False  # the copy is there before anyone asks how far it is
-        self._upstreams, self._registries = upstreams, registries
-        self._failures: list[str] = []
-        self._ended: dict[str, ImportStatus] = {}
-
-    def fail_next(self, text: str) -> None:
-        """Let the next import fail with this text."""
-        self._failures.append(text)
-
-    def start(
-        self, *, source: Repository, digest: Digest, target: Repository, tags: tuple[str, ...]
-    ) -> str:
-        operation = f"https://arm/operations/{len(self.started) + 1}"
-        self.started[operation] = _Import(source, digest, target, tags)
-        if self.eager:
-            self._ended[operation] = self._finish(self.started[operation])
-        return operation
-
-    def poll(self, operation: str) -> ImportStatus:
-        """Finish it; while `running` is more than 0, count that down instead."""
-        if self.running:
-            self.running -= 1
-            return ImportStatus(ImportState.RUNNING)
-        if operation not in self._ended:
-            self._ended[operation] = self._finish(self.started[operation])
-        return self._ended[operation]
-
-    def _finish(self, each: _Import) -> ImportStatus:
-        if self._failures:
-            return ImportStatus(ImportState.FAILED, self._failures.pop(0))
-        ours = self._registries.head(each.source, each.digest) is not None
-        source = self._registries if ours else self._upstreams.content
-        try:
-            self._registries.copy(source, each.source, each.digest, each.target, each.tags)
-        except Permanent as error:
-            return ImportStatus(ImportState.FAILED, str(error))
-        return ImportStatus(ImportState.SUCCEEDED)

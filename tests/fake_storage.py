@@ -43,14 +43,14 @@ class FakeQueues:
 
 
 class FakeLedger:
-    """The ledger as a dict; versions count upwards."""
+    """The ledger as a dict of each subject's rows; versions count upwards. Threads may share it."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], Row] = {}
+        self._rows: dict[str, dict[str, Row]] = {}
         self._versions = itertools.count(1)
 
     def insert(self, row: Row) -> bool:
-        if (row.subject, row.key) in self._rows:
+        if row.key in self._rows.get(row.subject, {}):
             return False
         self.upsert(row)
         return True
@@ -59,7 +59,7 @@ class FakeLedger:
         if not row.version:
             message = f"ledger: replacing {row.subject} {row.key} needs the version that was read"
             raise Permanent(message)
-        known = self._rows.get((row.subject, row.key))
+        known = self._rows.get(row.subject, {}).get(row.key)
         if known is None or known.version != row.version:
             return False
         self.upsert(row)
@@ -67,21 +67,25 @@ class FakeLedger:
 
     def upsert(self, row: Row) -> None:
         version = str(next(self._versions))
-        self._rows[row.subject, row.key] = dataclasses.replace(
+        self._rows.setdefault(row.subject, {})[row.key] = dataclasses.replace(
             row, values=dict(row.values), version=version
         )
 
     def delete(self, subject: str, key: str) -> None:
-        self._rows.pop((subject, key), None)
+        self._rows.get(subject, {}).pop(key, None)
 
     def rows(self, subject: str) -> tuple[Row, ...]:
-        return tuple(each for each in self._rows.values() if each.subject == subject)
+        return tuple(self._rows.get(subject, {}).values())
 
     def due(self, now: datetime) -> Iterator[Row]:
-        yield from [each for each in self._rows.values() if each.due and each.due <= now]
+        yield from [each for each in self._all() if each.due and each.due <= now]
 
     def all(self, key: str) -> Iterator[Row]:
-        yield from [each for each in self._rows.values() if each.key == key]
+        yield from [each for each in self._all() if each.key == key]
+
+    def _all(self) -> Iterator[Row]:
+        for rows in list(self._rows.values()):
+            yield from list(rows.values())
 
 
 class FakeJournal:

@@ -10,9 +10,10 @@ from shared.ports import (
 from shared.services import Services
 from shared.settings import Settings
 from tests.fake_clock import FakeClock
-from tests.fake_registries import FakeImports, FakeRegistries, FakeUpstreams, image, index
+from tests.fake_registries import FakeRegistries, image, index
 from tests.fake_storage import FakeJournal, FakeLedger, FakeQueues, FakeSlots, Sent
 from tests.fake_tasks import FakeTasks
+from tests.fake_upstreams import FakeImports, FakeUpstreams
 
 __all__ = [
     "FakeAnnouncements",

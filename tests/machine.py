@@ -13,6 +13,7 @@ from handlers import (
     on_staging_push,
     rebuild_app,
     sweep,
+    watch_images,
     watch_upstreams,
 )
 from shared.oci import media_types
@@ -31,6 +32,7 @@ apps: [contosoapps.azurecr.io]
 defaults:
   platforms: [linux/amd64, linux/arm64]
   gate: { scan: trivy, block: high, age: 0h, dwell: 12h }
+  watch: { settle: 0m }
 images:
   - source: docker.io/library/node
     tags: [9-alpine]
@@ -161,6 +163,7 @@ class Machine:
 
     def _deliver(self, queue: str, text: str) -> None:
         handlers: dict[str, Callable[[Services, str], None]] = {
+            "watch": watch_images.handle,
             "imports": import_image.handle,
             "candidates": advance_candidate.handle,
             "rebuilds": rebuild_app.handle,

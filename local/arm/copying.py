@@ -88,9 +88,9 @@ class Distant:
     host: str
     repo: str
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     scheme: str = "https"
-    _authorization: str = ""
+    _authorization: str = field(default="", repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def manifest(self, reference: str) -> Content:

@@ -1,7 +1,7 @@
 """The body of importImage, checked and with its defaults filled in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from local.arm.errors import ArmError, invalid, not_here
@@ -27,7 +27,7 @@ class ImportRequest:
     resource_id: str = ""
     source_registry: str = ""
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
 
 
 def parse(body: Mapping[str, Any], resource: str) -> ImportRequest:
@@ -112,7 +112,7 @@ def _origin(source: Mapping[str, Any]) -> tuple[str, str, str]:
         bool(uri) != bool(resource_id),
         "source",
         "exactly one of registryUri and resourceId",
-        dict(source),
+        sorted(source),  # their names: what they hold may be a secret
     )
     if uri:
         _check(is_host(uri), "source.registryUri", "a host like docker.io, no scheme, no path", uri)

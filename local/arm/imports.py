@@ -132,7 +132,7 @@ class Imports:
                 self._http(), host, request.repo, request.username, request.password
             )
         registry = self.find(request.source_registry)
-        if registry is None:
+        if registry is None or registry.resource_id.lower() != request.resource_id.lower():
             message = f"{request.resource_id} could not be found."
             raise copying.CopyFailed(message)
         if "pull" not in self.directory.actions(caller, registry.name):

@@ -49,6 +49,7 @@ apps: [localhost:{ports.apps}]
 defaults:
   platforms: [linux/amd64, linux/arm64]
   gate: {{ scan: trivy, block: {block}, age: 0h, dwell: 0h }}
+  watch: {{ settle: 0m }}
 images:
   - source: localhost:{ports.upstream}/{upstream.REPOSITORY}
     tags: [{upstream.TAG}]

@@ -23,7 +23,7 @@ SAS_LIFETIME = timedelta(hours=1)
 LARGEST_BLOCK = 4 * 1024 * 1024  # bytes; what one append may carry
 
 QUEUES = tuple(
-    name + end for name in ("imports", "candidates", "rebuilds") for end in ("", "-poison")
+    name + end for name in ("watch", "imports", "candidates", "rebuilds") for end in ("", "-poison")
 )
 TABLES = ("ledger", "journal", "slots")
 

@@ -1,5 +1,6 @@
 """ACR's importImage through ARM: started without a polling thread, then asked about by URL."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,11 +10,13 @@ from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from azure.mgmt.core.exceptions import ARMErrorFormat
 
 from shared.azure.errors import translated, words
+from shared.azure.import_sources import ImportSources, Where, unsaid, without
 from shared.azure.registries import ArmRegistries
+from shared.catalog import Upstream
 from shared.errors import Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import ImportState, ImportStatus
+from shared.ports import Credential, ImportState, ImportStatus
 
 _DONE = "done"  # the operation of an import that ARM finished in the POST itself
 _ACCEPTED, _BAD_REQUEST, _UNAUTHORIZED, _SERVER_ERROR = 202, 400, 401, 500
@@ -24,27 +27,43 @@ class ArmImports:
     """Imports over ARM."""
 
     def __init__(
-        self, client: ContainerRegistryManagementClient, registries: ArmRegistries, endpoint: str
+        self,
+        client: ContainerRegistryManagementClient,
+        registries: ArmRegistries,
+        endpoint: str,
+        credentials: Mapping[str, Credential] | None = None,
+        entra: Callable[[], str] | None = None,
     ) -> None:
-        """Take the ARM client, the registries it can see, and ARM's address."""
+        """Take the ARM client, the registries it can see, and ARM's address.
+
+        `credentials` are the users of upstream registries by name in lower case; `entra` returns a token
+        of the app's identity for ACR.
+        """
         self._client = client
         self._registries = registries
         self._endpoint = urlsplit(endpoint)
+        self._sources = ImportSources(registries, credentials or {}, entra)
 
     def start(
-        self, *, source: Repository, digest: Digest, target: Repository, tags: tuple[str, ...]
+        self,
+        *,
+        source: Repository,
+        digest: Digest,
+        target: Repository,
+        tags: tuple[str, ...],
+        upstream: Upstream | None = None,
     ) -> str:
         """Start a copy; the operation is the Location header, verbatim (it is signed)."""
         into = self._registries.get(target.registry)
-        ours = self._registries.find(source.registry)
+        where = self._sources.where(source.registry, upstream)
         doing = f"import of {source.at(digest)} into {target}"
         answers: list[HttpResponse] = []
-        with translated(doing):
+        with unsaid(self._sources.secrets(where)), translated(doing):
             # Without polling the poller is done at once: its result is the POST's own response.
             self._client.registries.begin_import_image(
                 into.group,
                 into.name,
-                _parameters(source, ours.id if ours else "", digest, target, tags),
+                _parameters(source, where, digest, target, tags),
                 polling=False,
                 retry_total=0,  # a second POST would be a second import
                 cls=lambda response, _body, _headers: answers.append(response.http_response),
@@ -59,7 +78,7 @@ class ArmImports:
         if (parts.scheme, parts.netloc) != (self._endpoint.scheme, self._endpoint.netloc):
             where = f"expected an operation at {self._endpoint.netloc}, found one at {parts.netloc}"
             return ImportStatus(ImportState.FAILED, where[:300])  # ARM_ENDPOINT was changed since
-        with translated("asking about an import"):
+        with unsaid(self._sources.secrets()), translated("asking about an import"):
             response = self._client.send_request(HttpRequest("GET", operation))
             status = response.status_code
             if status == _ACCEPTED:
@@ -70,14 +89,13 @@ class ArmImports:
             denied = error.error is not None and error.error.code == "AuthorizationFailed"
             if status in _BUSY or status == _UNAUTHORIZED or status >= _SERVER_ERROR or denied:
                 raise error  # about the asking, not about the import
-        return ImportStatus(ImportState.FAILED, words(error))
+        return ImportStatus(ImportState.FAILED, without(self._sources.secrets(), words(error)))
 
 
 def _parameters(
-    source: Repository, resource_id: str, digest: Digest, target: Repository, tags: tuple[str, ...]
+    source: Repository, where: Where, digest: Digest, target: Repository, tags: tuple[str, ...]
 ) -> dict[str, Any]:
     """Return the body: always by digest, and Force, for a stable tag in staging moves."""
-    where = {"resourceId": resource_id} if resource_id else {"registryUri": source.registry}
     body: dict[str, Any] = {
         "source": where | {"sourceImage": f"{source.path}@{digest}"},
         "mode": "Force",

@@ -94,6 +94,15 @@ def _in_staging(look: _Look) -> Decision | None:
     return Decision(Hold(None), State.HELD, ("staging does not hold it, and upstream moved on",))
 
 
+def _same_type(look: _Look) -> Decision | None:
+    """Stop what upstream and staging call by two media types: two readers may read it as two things."""
+    called, staged = look.facts.called, look.facts.staged
+    if staged is None or called in ("", staged.media_type):
+        return None
+    reason = f"upstream called it {called}, and staging calls it {staged.media_type}"
+    return Decision(Rest(), State.FAILED, (reason,))
+
+
 def _already_promoted(look: _Look) -> Decision | None:
     """Trust what base holds with its decision: the tag moves last, so the verdict was passed before."""
     eligible = tuple(each.tag for each in look.tags if each.eligible)
@@ -242,6 +251,7 @@ _RULES: tuple[Callable[[_Look], Decision | None], ...] = (
     _upstream,
     _in_staging,
     _already_promoted,
+    _same_type,
     _demanding,
     _complete,
     _exact,

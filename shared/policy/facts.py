@@ -22,10 +22,16 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A watched tag and the digests upstream gave it, oldest first."""
+    """A watched tag and the digests upstream gave it, oldest first.
+
+    `same` are digests of other indexes that hold the current one's required platforms, byte for byte; `required`
+    names the platforms that were compared, so that another list of them is noticed.
+    """
 
     tag: str
     spans: tuple[Span, ...] = ()
+    same: tuple[Digest, ...] = ()
+    required: str = ""
 
     @property
     def current(self) -> Digest | None:
@@ -94,7 +100,8 @@ class Facts:
     """One candidate and its surroundings.
 
     `base` is what each watched tag points at in the base registry; `decided` tells whether the
-    base registry holds a decision about this very digest.
+    base registry holds a decision about this very digest. `called` is the media type by which upstream
+    called it, "" if that is not known.
     """
 
     image: Image
@@ -105,3 +112,4 @@ class Facts:
     test: Tested | None = None
     base: Mapping[str, Digest | None] = field(default_factory=dict)
     decided: bool = False
+    called: str = ""

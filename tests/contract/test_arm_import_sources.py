@@ -2,20 +2,18 @@
 
 import gzip
 import hashlib
-import os
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-import requests
+from azure.core.exceptions import HttpResponseError
 
 from local.images import push
-from shared.oci import media_types
 from shared.oci.digest import Digest
 from tests.contract.arm_imports import REPO, body, failure, run
 from tests.contract.arm_world import World, an_image, free_port, stored, world
+from tests.contract.plain_registry import fill, plain_registry
 
 
 @pytest.fixture
@@ -57,50 +55,36 @@ def test_a_source_that_is_not_there_fails_on_the_poll(here: World) -> None:
     assert "localhost" in failed.error.message
 
 
-@pytest.fixture
-def plain_registry(tmp_path: Path) -> Iterator[str]:
-    port = free_port()
-    config = tmp_path / "registry.yml"
-    config.write_text(
-        f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/data}}}}\n"
-        f"http: {{addr: 'localhost:{port}'}}\n"
-    )
-    process = subprocess.Popen(
-        ["docker-registry", "serve", str(config)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
-    )
-    url = f"http://localhost:{port}"
-    try:
-        for _ in range(200):
-            try:
-                requests.get(f"{url}/v2/", timeout=1)
-                break
-            except requests.ConnectionError:
-                time.sleep(0.05)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-def test_a_real_registry_over_plain_http_is_imported_from(here: World, plain_registry: str) -> None:
+def test_a_real_registry_over_plain_http_is_imported_from(here: World, tmp_path: Path) -> None:
     built = an_image()
-    for digest, blob in built.blobs.items():
-        start = requests.post(f"{plain_registry}/v2/{REPO}/blobs/uploads/", timeout=5)
-        where = f"{start.headers['Location']}&digest={digest}"
-        assert requests.put(where, data=blob, timeout=5).status_code == 201
-    puts = [
-        (str(Digest.of(raw)), media_types.OCI_MANIFEST, raw) for raw in built.manifests.values()
-    ]
-    for reference, kind, raw in [*puts, ("9-alpine", media_types.OCI_INDEX, built.index)]:
-        url = f"{plain_registry}/v2/{REPO}/manifests/{reference}"
-        answer = requests.put(url, data=raw, headers={"Content-Type": kind}, timeout=5)
-        assert answer.status_code == 201
-    host = plain_registry.removeprefix("http://")
-    run(here, body(built.digest, source={"registryUri": host}, targets=["node:9"]))
+    with plain_registry(tmp_path) as url:
+        fill(url, REPO, "9-alpine", built)
+        host = url.removeprefix("http://")
+        run(here, body(built.digest, source={"registryUri": host}, targets=["node:9"]))
     found = stored(here.staging, "node", "9")
     assert hashlib.sha256(found.raw).hexdigest() == built.digest.hex
     layer = next(blob for blob in built.blobs.values() if blob[:2] == b"\x1f\x8b")
     assert gzip.decompress(here.staging.blob("node", str(Digest.of(layer))) or b"")
+
+
+def test_a_resource_id_is_that_of_a_registry_and_not_its_name_alone(here: World) -> None:
+    push(an_image(), here.base, REPO, "9-alpine")
+
+    def source(resource: str) -> dict[str, Any]:
+        return {"registryUri": None, "resourceId": resource}
+
+    elsewhere = here.base.resource_id.replace("/resourceGroups/", "/resourceGroups/other-")
+    failed = failure(here, body(source=source(elsewhere)))
+    assert f"{elsewhere} could not be found" in failed.error.message
+    run(here, body(source=source(here.base.resource_id.lower()), targets=["found"]))
+    assert set(here.staging.tags("found")) == {"9-alpine"}
+
+
+def test_a_source_that_is_named_twice_is_refused_without_its_password(here: World) -> None:
+    twice = {
+        "resourceId": here.base.resource_id,
+        "credentials": {"username": "pusher", "password": "secret"},
+    }
+    with pytest.raises(HttpResponseError, match="exactly one of registryUri") as refused:
+        run(here, body(source=twice))
+    assert "secret" not in str(refused.value)

@@ -96,6 +96,8 @@ def theatre() -> Iterator[Theatre]:
     """Open a theatre: one platform, hello-world built on a first white image, no trigger of its own."""
     ports = Ports.free()
     text = catalog(ports).replace("[linux/amd64, linux/arm64]", "[linux/amd64]")
+    # Many acts ship the same platforms in another index, and want it to be a candidate of its own.
+    text = text.replace("settle: 0m", "settle: 0m, equivalent: false")
     opened, closing = threading.Event(), threading.Event()
     held: dict[str, Any] = {}
 

@@ -239,10 +239,15 @@ def _text_of_note(node: ast.AST) -> ast.expr | None:
     """Return the first argument of a call to `note` that is written out as text: the event."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         return None
-    if node.func.id not in ("note", "_note"):
+    if node.func.id not in ("note", "_note", "say", "_tell"):
         return None
     texts = (each for each in node.args if isinstance(each, (ast.Constant, ast.JoinedStr)))
-    return next(texts, None)
+    return next((each for each in texts if not _is_empty(each)), None)
+
+
+def _is_empty(text: ast.expr) -> bool:
+    """Tell whether it is the image that an entry about a registry has not."""
+    return isinstance(text, ast.Constant) and not text.value
 
 
 def test_every_event_of_the_journal_is_explained():

@@ -298,6 +298,10 @@ def test_a_dead_worker_leaves_no_slot_beyond_its_time():
             machine.sweep()
             machine.settle()
         machine.world.clock.advance(seconds=90)
+        kept = [kind for kind, _ in live_slots(machine)]
+        assert all(kind.startswith("upstream:") for kind in kept), machine.deaths
+        # A dead watch's lanes are kept for as long as it could have been asking.
+        machine.world.clock.advance(seconds=machine.world.settings.watch_seconds)
 
         assert live_slots(machine) == [], machine.deaths
 

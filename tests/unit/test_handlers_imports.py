@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from handlers import advance_candidate, import_image, watch_upstreams
+from handlers import advance_candidate, import_image
+from shared.catalog import Upstream
 from shared.errors import Permanent
 from shared.messages import ImportMessage, LookMessage, encode
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
-from tests.fake_registries import FakeImports
+from tests.fake_upstreams import FakeImports
 from tests.machine import BASE, PLATFORMS, STAGING, TAG, UPSTREAM, Machine
 
 REFUSED = "GATEWAY_TIMEOUT: the source registry did not answer"
@@ -85,7 +86,13 @@ def test_an_import_whose_message_was_lost_is_asked_for_again():
 def test_a_platform_that_refuses_to_start_an_import_is_named_in_the_end():
     class Refusing(FakeImports):
         def start(
-            self, *, source: Repository, digest: Digest, target: Repository, tags: tuple[str, ...]
+            self,
+            *,
+            source: Repository,
+            digest: Digest,
+            target: Repository,
+            tags: tuple[str, ...],
+            upstream: Upstream | None = None,
         ) -> str:
             self.started[str(len(self.started))] = None  # type: ignore[assignment]  # only counted
             problem = "AuthorizationFailed: the client may not import"
@@ -255,8 +262,7 @@ def test_one_unreachable_registry_does_not_stop_the_others():
     machine.world.upstreams.break_("quay.io")
     digest = machine.upstream("white")
 
-    watches = watch_upstreams.handle(machine.services)
+    machine.watch()
 
-    assert {each.image.name for each in watches} == {"node", "team/app"}
     machine.settle()
     assert machine.state(digest) == "promoted"

@@ -1,11 +1,10 @@
-"""Events and webhooks: what they start, and what they are not trusted for."""
+"""Push events: what they start, and what they are not trusted for."""
 
-import json
 from typing import Any
 
 import pytest
 
-from handlers import on_base_push, on_staging_push, upstream_pushed
+from handlers import on_base_push, on_staging_push
 from shared.errors import Permanent
 from shared.messages import candidate_id
 from shared.oci import media_types
@@ -211,56 +210,3 @@ def test_a_late_event_about_a_digest_the_tag_has_left_rebuilds_nothing():
     machine.settle()
 
     assert machine.world.tasks.recent_runs(APPS, "hello-world") == ()
-
-
-def webhook(body: object) -> bytes:
-    return json.dumps(body).encode()
-
-
-HUB = {"push_data": {"tag": TAG}, "repository": {"repo_name": "library/node"}}
-
-
-def test_a_webhook_about_an_image_watches_it_now():
-    machine = Machine()
-    digest = machine.upstream("white")
-
-    status, text = upstream_pushed.handle(machine.services, webhook(HUB))
-
-    assert (status, text) == (202, "watched node\n")
-    machine.settle()
-    assert machine.state(digest) == "promoted"
-
-
-def test_a_webhook_watches_nothing_but_the_images_it_names():
-    machine = Machine()
-    machine.world.catalog.text += "  - source: quay.io/team/app\n    tags: ['1']\n"
-    machine.upstream("white")
-
-    status, text = upstream_pushed.handle(machine.services, webhook({"repository": "team/app"}))
-
-    assert (status, text) == (202, "watched team/app\n")
-    assert machine.world.queues.sent == []
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "said"),
-    [
-        (b"", 400, "in JSON"),
-        (b"not JSON", 400, "in JSON"),
-        (b"\xff\xfe\x00", 400, "in JSON"),
-        (b"[" * 100_000, 400, "in JSON"),
-        (b" " * (1024 * 1024 + 1), 413, "at most 1048576 bytes, found 1048577"),
-        (b"{}", 200, "no repository"),
-        (b"5", 200, "no repository"),
-        (webhook({"repository": "team/unknown"}), 200, "no image from team/unknown"),
-        (webhook({"repository": "<script>"}), 200, "no repository"),
-        (webhook(HUB), 202, "watched node"),
-    ],
-)
-def test_a_webhook_is_answered_with_a_status_and_a_sentence(body: bytes, status: int, said: str):
-    found, text = upstream_pushed.handle(Machine().services, body)
-
-    assert found == status
-    assert said in text
-    assert text.endswith("\n")
-    assert len(text) < 300

@@ -1,14 +1,17 @@
 """What upstream attached: it comes along, it never counts, and it never stops its image."""
 
 import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
+from shared.catalog import Upstream
 from shared.errors import Transient
 from shared.messages import ImportMessage, encode
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor
 from shared.oci.reference import Repository
-from tests.fake_registries import FakeUpstreams
+from tests.fake_upstreams import FakeUpstreams, FakeVisit
 from tests.fakes import index
 from tests.machine import BASE, PLATFORMS, STAGING, TAG, UPSTREAM, Machine
 
@@ -76,7 +79,28 @@ def test_a_referrer_that_cannot_be_imported_does_not_stop_its_image():
     assert machine.world.slots.held() == []
 
 
-class Secretive(FakeUpstreams):
+class Asking(FakeVisit):
+    """A visit whose referrers are answered by its upstreams."""
+
+    async def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
+        assert isinstance(self._upstreams, Asked)
+        return await self._upstreams.referrers(repository, digest)
+
+
+class Asked(FakeUpstreams):
+    """Upstreams that answer for all visits."""
+
+    @asynccontextmanager
+    async def visit(
+        self, upstreams: Mapping[str, Upstream], *, seconds: float
+    ) -> AsyncIterator[FakeVisit]:
+        yield Asking(self)
+
+    async def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
+        return self.content.referrers(repository, digest)
+
+
+class Secretive(Asked):
     """An upstream that cannot list the referrers of everything."""
 
     tells: frozenset[Digest] = frozenset()
@@ -107,7 +131,7 @@ def test_an_upstream_that_cannot_list_referrers_is_noted_once_and_does_not_stop_
 
 
 def test_referrers_of_all_parts_are_asked_for_together():
-    class Meeting(FakeUpstreams):
+    class Meeting(Asked):
         here = most = 0
 
         async def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:

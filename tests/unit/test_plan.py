@@ -2,29 +2,24 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from handlers import plan, watch_upstreams
-from local import plan as local_plan
-from local.platform.claim import Claim
+from handlers import plan, planning, watch_upstreams
 from shared.errors import Misconfigured, Transient
 from shared.messages import IMPORTS, ImportMessage, candidate_id, decode
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.watching import Change
-from shared.ports import Row
+from shared.ports import Row, Usage
 from shared.services import Services
-from shared.settings import Settings
 from tests.fakes import World, world
 
-NODE, STAGING = (
-    Repository("docker.io", "library/node"),
-    Repository("contosostaging.azurecr.io", "node"),
-)
+NODE = Repository("docker.io", "library/node")
+STAGING = Repository("contosostaging.azurecr.io", "node")
+BASE = Repository("contosobase.azurecr.io", "base/node")
 CATALOG = """\
 staging: contosostaging.azurecr.io
 base: contosobase.azurecr.io/base
@@ -41,7 +36,7 @@ READING = {  # what the ports say changes nothing, verb by verb
         *("head", "manifest", "blob", "referrers"),
         *("tag", "tags", "manifest_entry", "manifests"),
     },
-    "upstreams": {"resolve", "referrers"},
+    "upstreams": {"visit"},
     "imports": {"poll"},
     "tasks": {"run", "log", "list", "get", "recent_runs"},
     "ledger": {"rows", "due", "all"},
@@ -88,8 +83,12 @@ def changing_world() -> World:
     return made
 
 
-def lines(made: World) -> dict[str, plan.Line]:
-    return {line.tag: line for line in plan.gather(made.services).lines}
+def gathered(services: Services, *names: str) -> planning.Plan:
+    return planning.gather(services, names, seconds=60)
+
+
+def lines(made: World) -> dict[str, planning.Line]:
+    return {line.tag: line for line in gathered(made.services).lines}
 
 
 def printed(capsys: pytest.CaptureFixture[str], made: World, *arguments: str) -> tuple[int, str]:
@@ -117,8 +116,8 @@ def test_it_names_the_change_of_every_watched_tag():
 
 def test_it_writes_nothing():
     made = changing_world()
-    found = plan.gather(read_only(made.services))
-    assert {line.change for line in found.lines} == set(Change)
+    found = gathered(read_only(made.services))
+    assert len({line.change for line in found.lines}) == 5
 
 
 def test_a_watch_does_not_get_past_the_read_only_world():
@@ -128,7 +127,7 @@ def test_a_watch_does_not_get_past_the_read_only_world():
 
 def test_what_it_says_of_a_tag_is_what_a_watch_then_does():
     made = changing_world()
-    told = plan.gather(made.services).lines
+    told = gathered(made.services).lines
     watch_upstreams.handle(made.services)
     imports = [decode(sent.text, ImportMessage) for sent in made.queues.take(IMPORTS)]
     assert {(each.image, each.tag, each.digest) for each in imports} == {
@@ -156,17 +155,43 @@ def test_a_line_tells_from_which_digest_to_which_and_the_tags_written():
         assert found[tag].writes == ()
 
 
-def test_an_import_that_is_under_way_is_not_announced_again():
+def test_an_import_that_is_under_way_is_not_asked_for_again():
     made = changing_world()
-    digest = upstream(made, "new")
-    made.ledger.insert(Row(candidate_id("node", digest), "import", {"state": "running"}))
+    at = made.clock.now().isoformat()
+    subject = candidate_id("node", upstream(made, "new"))
+    made.ledger.insert(Row(subject, "import", {"state": "running", "at": at}))
     found = lines(made)
     assert found["new"].writes == ()
-    assert "an import of it is recorded already" in found["new"].reason
+    assert "an import of it is under way" in found["new"].reason
     assert found["moved"].writes != ()
+    assert gathered(made.services).imports == 1
 
 
-def test_the_table_has_a_row_a_tag_and_a_summary(capsys):
+def test_an_import_that_was_given_up_long_ago_is_asked_for_again():
+    made = changing_world()
+    at = made.clock.now().isoformat()
+    subject = candidate_id("node", upstream(made, "new"))
+    made.ledger.insert(Row(subject, "import", {"state": "failed", "at": at}))
+    made.clock.advance(hours=2)
+    assert lines(made)["new"].writes != ()
+
+
+def test_what_base_holds_already_is_a_fix():
+    made = changing_world()
+    made.registries.push_index(BASE, "moved", content="b")
+    found = lines(made)
+    assert (found["moved"].fix, found["new"].fix) == (True, False)
+    assert (gathered(made.services).imports, gathered(made.services).fixes) == (2, 1)
+
+
+def test_only_the_images_asked_for_are_looked_at(capsys):
+    made = changing_world()
+    assert {line.image for line in gathered(made.services, "node").lines} == {"node"}
+    code, out = printed(capsys, made, "node")
+    assert (code, "quay.io" in out) == (0, False)
+
+
+def test_the_table_has_a_row_a_change_and_a_summary(capsys):
     made = changing_world()
     code, out = printed(capsys, made)
     heading, *rows = out.split("\n\n")[0].splitlines()
@@ -175,16 +200,29 @@ def test_the_table_has_a_row_a_tag_and_a_summary(capsys):
         ["new", "import"],
         ["moved", "import"],
         ["back", "retag"],
-        ["same", "unchanged"],
         ["gone", "gone"],
         ["1", "unreachable"],
     ]
     assert f"-                 {upstream(made, 'new').short}  upstream has" in rows[0]
-    assert rows[5].endswith("quay.io/team/tool:1: HTTP 503")
+    assert rows[4].endswith("quay.io/team/tool:1: HTTP 503")
     assert out.rstrip().endswith(
-        "6 tags of 2 images: 2 import, 1 retag, 1 unchanged, 1 gone, 1 unreachable. Nothing was done."
+        "6 tags of 2 images: 2 import, 1 retag, 1 unchanged, 1 gone, 1 unreachable. "
+        "Looked for 0.0 s. Nothing was done."
     )
     assert code == 1
+    assert ["same", "unchanged"] in [
+        row.split()[1:3] for row in printed(capsys, made, "--all")[1].splitlines()
+    ]
+
+
+def test_what_each_registry_was_asked_is_told(capsys):
+    made = changing_world()
+    made.upstreams.limit("docker.io", Usage(remaining=97, limit=100))
+    _, out = printed(capsys, made)
+    [row] = [row for row in out.splitlines() if row.startswith("docker.io")]
+    assert row.split(maxsplit=1)[1].endswith("97 of 100   -")
+    usage = json.loads(printed(capsys, made, "--json")[1])["registries"]
+    assert usage["docker.io"]["requests"] >= 5
 
 
 def test_a_world_in_which_every_registry_answers_is_exit_code_0(capsys):
@@ -201,7 +239,13 @@ def test_json_says_the_same(capsys):
     assert code == 1
     assert body["at"] == "2026-11-23T12:00:00+00:00"
     assert body["catalog"]["place"] == "catalog.yaml"
-    assert body["counts"] == {"import": 2, "retag": 1, "unchanged": 1, "gone": 1, "unreachable": 1}
+    assert {name: count for name, count in body["counts"].items() if count} == {
+        "import": 2,
+        "retag": 1,
+        "unchanged": 1,
+        "gone": 1,
+        "unreachable": 1,
+    }
     assert body["lines"][0] == {
         "image": "node",
         "source": "docker.io/library/node",
@@ -212,6 +256,7 @@ def test_json_says_the_same(capsys):
         "why": f"upstream has {upstream(made, 'new').short}…, staging nothing",
         "target": "contosostaging.azurecr.io/node",
         "writes": ["new", unique_tag("new", upstream(made, "new"))],
+        "fix": False,
     }
     assert [line["change"] for line in body["lines"]] == [
         *("import", "import", "retag", "unchanged", "gone", "unreachable")
@@ -220,7 +265,7 @@ def test_json_says_the_same(capsys):
 
 def test_the_catalogs_notes_are_told(capsys):
     made = world(CATALOG.replace("age: 0h", "age: 0h, compare: not-worse"))
-    notes = plan.gather(made.services).catalog.notes
+    notes = gathered(made.services).catalog.notes
     assert notes
     _, out = printed(capsys, made)
     assert out.splitlines()[-len(notes) :] == [f"note: {note}" for note in notes]
@@ -235,31 +280,6 @@ def test_control_characters_of_a_registrys_answer_do_not_reach_the_terminal(caps
     assert "\nIMAGE  forged" not in out
 
 
-def test_every_fault_of_a_bad_catalog_is_told_with_its_line(capsys):
-    faulty = "staging: 7\n" + "".join(f"unknown{number}: 1\n" for number in range(150))
-    made = world(faulty)
-    code = plan.main([], lambda: made.services)
-    out, err = capsys.readouterr()
-    assert (code, out) == (2, "")
-    assert err.startswith("catalog.yaml:1: ")
-    for line in range(2, 152):
-        assert f"catalog.yaml:{line}: unknown{line - 2}: " in err
-    code, out = printed(capsys, made, "--json")
-    assert code == 2
-    assert json.loads(out)["faults"] == err.splitlines()
-
-
-def test_every_fault_of_the_settings_is_told(capsys):
-    def connect() -> Services:
-        Settings.of({"IMPORT_CONCURRENCY": "many"})
-        pytest.fail("these settings are wrong")
-
-    assert plan.main([], connect) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert "setting IMPORT_CONCURRENCY: expected a whole number from 1 to 100, found 'many'" in said
-    assert any(each.startswith("setting AZURE_SUBSCRIPTION_ID: ") for each in said)
-
-
 @pytest.mark.parametrize(("error", "code"), [(Transient("no answer"), 1), (Misconfigured("no"), 2)])
 def test_a_staging_registry_that_cannot_be_asked_is_no_stack_trace(capsys, error, code):
     made = changing_world()
@@ -271,58 +291,5 @@ def test_a_staging_registry_that_cannot_be_asked_is_no_stack_trace(capsys, error
     broken = dataclasses.replace(made.services, data_plane=Refusing())  # type: ignore[arg-type]  # one verb
     assert plan.main([], lambda: broken) == code
     out, err = capsys.readouterr()
-    assert (out, err) == ("", f"{error}\n")
-
-
-# `make plan`: whose settings are used.
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[list[str]]]:
-    """Stand in for the plan itself; returns the arguments it was given."""
-    calls: list[list[str]] = []
-
-    def main(arguments: list[str]) -> int:
-        calls.append(list(arguments))
-        return 0
-
-    monkeypatch.setattr(plan, "main", main)
-    return lambda: calls
-
-
-def test_settings_of_the_environment_come_first(tmp_path, asked):
-    environment = {"AzureWebJobsStorage__queueServiceUri": "https://a", "AZURE_CLIENT_ID": "me"}
-    before = dict(environment)
-    with Claim(tmp_path).held():
-        assert local_plan.main(["--json"], environment, tmp_path) == 0
-    assert environment == before
-    assert asked() == [["--json"]]
-
-
-def test_without_settings_those_of_the_running_local_azure_are_used(tmp_path, asked, capsys):
-    values = {"ARM_ENDPOINT": "https://localhost:1", "AZURE_CLIENT_ID": "local"}
-    (tmp_path / "local.settings.json").write_text(json.dumps({"Values": values}))
-    environment = {"AZURE_SUBSCRIPTION_ID": "x", "AZURE_CLIENT_SECRET": "real", "HOME": "/home/me"}
-    claim = Claim(tmp_path)
-    with claim.held():
-        claim.tell({"control": "http://127.0.0.1:1"})
-        assert local_plan.main([], environment, tmp_path) == 0
-    assert environment == {"HOME": "/home/me", **values}
-    assert asked() == [[]]
-    assert str(tmp_path) in capsys.readouterr().err
-
-
-def test_a_local_azure_that_is_still_starting_is_waited_for(tmp_path, asked, capsys):
-    claim = Claim(tmp_path)
-    with claim.held():
-        claim.tell({"pid": 1})
-        assert local_plan.main([], {}, tmp_path) == 2
-    assert asked() == []
-    assert "still starting" in capsys.readouterr().err
-
-
-def test_with_neither_it_says_what_to_set(tmp_path, asked, capsys):
-    (tmp_path / "local.settings.json").write_text("{}")  # left by one that has stopped
-    local_plan.main([], {}, tmp_path)
-    assert asked() == [[]]  # which names every setting that is missing
-    assert "make up" in capsys.readouterr().err
+    assert str(error) in out
+    assert err == ""
