@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from shared.errors import Permanent
-from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.reports import trivy
+from shared.reports import formats
 from shared.reports.findings import InvalidReport, Report
 from shared.services import Services
 
@@ -22,6 +21,7 @@ class _Asked:
     repository: Repository
     digest: Digest
     subject: Digest
+    kind: str  # its artifact type, which names the format
     fetch: Callable[[], bytes] = field(compare=False)
 
 
@@ -52,23 +52,23 @@ def _read(
         return f"the report {digest} cannot be read: {error}"
     if manifest is None:
         return f"staging does not hold the report {digest}"
-    if manifest.artifact_type != media_types.REPORT or len(manifest.layers) != 1:
+    if manifest.artifact_type not in formats.OWN or len(manifest.layers) != 1:
         return f"{digest} is no report: its artifact type is {manifest.artifact_type[:100]!r}"
     if manifest.subject is None or manifest.subject.digest != subject:
         return f"the report {digest} is about another digest"
     layer = manifest.layers[0].digest
 
     def fetch() -> bytes:
-        return services.data_plane.blob(repository, layer, trivy.LARGEST)
+        return services.data_plane.blob(repository, layer, formats.LARGEST)
 
     try:
-        return parse(_Asked(repository, digest, subject, fetch))
+        return parse(_Asked(repository, digest, subject, manifest.artifact_type, fetch))
     except (InvalidReport, Permanent) as error:
         return f"the report {digest} cannot be read: {error}"
 
 
 def _parse(asked: _Asked) -> Report:
-    return trivy.parse(asked.fetch(), subject=asked.subject)
+    return formats.parse(asked.fetch(), kind=asked.kind, subject=asked.subject)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from shared.reports.findings import InvalidReport
@@ -16,7 +17,12 @@ def document(raw: bytes, limit: int) -> dict[str, Any]:
         message = f"expected a report of at most {limit} bytes, found {len(raw)}"
         raise InvalidReport(message)
     try:
-        body = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_refuse)
+        body = json.loads(
+            raw.decode("utf-8-sig"),  # .NET's tools begin with a byte order mark
+            object_pairs_hook=_once,
+            parse_constant=_refuse,
+            parse_float=_finite,
+        )
     except (ValueError, RecursionError) as error:
         message = f"expected a report in JSON, found {raw[:40]!r} ({error})"
         raise InvalidReport(message) from error
@@ -53,6 +59,20 @@ def whole(body: Mapping[str, Any], key: str, place: str) -> int | None:
         message = f"{place}{key}: expected a whole number, found {found}"
         raise InvalidReport(message)
     return found
+
+
+def number(body: Mapping[str, Any], key: str, place: str) -> float | None:
+    """Return a number, also one written as text; absent, null and empty text are None."""
+    found = body.get(key)
+    if found is None or (isinstance(found, str) and not found.strip()):
+        return None
+    if isinstance(found, (int, float, str)) and not isinstance(found, bool):
+        try:
+            return _finite(found)
+        except (ValueError, OverflowError):
+            pass
+    message = f"{place}{key}: expected a number, found {_kind(found)} {str(found)[:60]!r}"
+    raise InvalidReport(message)
 
 
 def flag(body: Mapping[str, Any], key: str, place: str) -> bool:
@@ -99,6 +119,14 @@ def moment(body: Mapping[str, Any], key: str, place: str) -> datetime | None:
     raise InvalidReport(message)
 
 
+def present(body: Mapping[str, Any], key: str, place: str) -> Mapping[str, Any]:
+    """Return the same object if it has the key, also as an empty list; null is as good as absent."""
+    if body.get(key) is None:
+        message = f"{place}{key}: expected it, found nothing"
+        raise InvalidReport(message)
+    return body
+
+
 def _typed[T](body: Mapping[str, Any], key: str, place: str, kind: type[T], what: str) -> T | None:
     found = body.get(key)
     if found is None or isinstance(found, kind):
@@ -118,6 +146,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _refuse(constant: str) -> None:
     message = f"{constant} is no JSON"
     raise ValueError(message)
+
+
+def _finite(literal: float | str) -> float:
+    value = float(literal)
+    if not isfinite(value):
+        message = f"{str(literal)[:60]} is no finite number"
+        raise ValueError(message)
+    return value
 
 
 def _kind(value: object) -> str:

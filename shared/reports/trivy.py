@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from shared.oci.digest import Digest
@@ -24,6 +25,7 @@ LARGEST = 32 << 20  # bytes; the largest images' reports with all packages liste
 _SCHEMA = 2
 _PACKAGES = frozenset({"os-pkgs", "lang-pkgs"})
 _CLASSES = _PACKAGES | {"secret", "config", "license", "license-file", "custom"}
+_SUPPRESSED = frozenset({"ignored", "not_affected", "fixed"})  # pkg/types/finding.go
 _SUBJECT = re.compile(r".*@(sha256:[0-9a-f]{64})")
 
 
@@ -33,7 +35,7 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int = LARGEST) ->
     Fails closed. Trivy leaves packages it could not examine out without a word, so a report that
     has no results, no result about packages, or none about the packages of the operating system it
     names is an error, never "clean". Findings that an ignore file or a VEX document suppressed
-    count like any other. Raises InvalidReport, naming the place, what was expected and what found.
+    are findings with that mark. Raises InvalidReport, naming the place, what was expected and what found.
     """
     body = document(raw, limit)
     if (version := whole(body, "SchemaVersion", "")) != _SCHEMA:
@@ -119,7 +121,9 @@ def _findings(result: Mapping[str, Any], place: str) -> Iterator[Finding]:
             if kind not in _TYPES or not mapping(each, "Finding", where):
                 message = f"{where}Type: expected a finding of a known type, found {kind[:60]!r}"
                 raise InvalidReport(message)
-            yield from _TYPES[kind](mapping(each, "Finding", where), f"{where}Finding.", target)
+            suppressed = text(each, "Status", where) in _SUPPRESSED
+            for found in _TYPES[kind](mapping(each, "Finding", where), f"{where}Finding.", target):
+                yield replace(found, suppressed=suppressed)
 
 
 def _vulnerability(body: Mapping[str, Any], place: str, target: str) -> Iterator[Finding]:

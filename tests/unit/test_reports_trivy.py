@@ -66,7 +66,7 @@ def test_a_result_without_vulnerabilities_is_clean_and_says_what_it_covers(empty
         ("UNKNOWN", Severity.UNKNOWN),
         ("", Severity.UNKNOWN),
         (None, Severity.UNKNOWN),
-        ("negligible", Severity.UNKNOWN),
+        ("catastrophic", Severity.UNKNOWN),
         ("CRITICAL!", Severity.UNKNOWN),
     ],
 )
@@ -91,6 +91,7 @@ def test_a_suppressed_finding_is_a_finding(key, status):
     modified = [{"Type": "vulnerability", "Status": status, "Finding": VULNERABILITY}]
     (found,) = parse(a_report(a_result(**{key: modified}))).findings
     assert found.id == "GHSA-1"
+    assert found.suppressed is (status in {"ignored", "not_affected", "fixed"})
 
 
 @pytest.mark.parametrize(
