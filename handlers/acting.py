@@ -1,6 +1,7 @@
 """What a watch saw is acted upon: records are kept, imports asked for, staging's tags moved."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from handlers import importing, looking, records
@@ -14,6 +15,7 @@ from shared.oci.digest import Digest
 from shared.policy.facts import Watched
 from shared.policy.selection import Chosen
 from shared.policy.watching import Change, Observation, left
+from shared.ports import Row
 from shared.services import Services
 
 _log = logging.getLogger("breakwater.watch")
@@ -24,9 +26,22 @@ _NAMED = 50  # tags in one sentence
 
 def act(services: Services, catalog: Catalog, watch: Watch) -> None:
     """Do what the watch of one image calls for. Twice is harmless; so is dying half-way."""
+    _unwatched(services, watch)
     _discovered(services, watch)
     for observation, before in zip(watch.observations, watch.before, strict=True):
-        _apply(services, catalog, watch.image, observation, before)
+        row = next((each for each in watch.rows if each.key == before.tag), None)
+        _apply(services, catalog, watch.image, observation, before, row)
+
+
+def _unwatched(services: Services, watch: Watch) -> None:
+    """End what is on record of tags nobody watches any more: since when it was upstream's, `dwell` asks."""
+    for row in watch.rows:
+        if row.key.startswith(records.CHOSEN) or row.key in watch.image.tags:
+            continue
+        record = records.watched(row.key, row)
+        if record.current is not None:
+            ended = left(record, services.clock.now())
+            services.ledger.upsert(records.watched_row(watch.image.name, ended))
 
 
 def _discovered(services: Services, watch: Watch) -> None:
@@ -42,12 +57,6 @@ def _discovered(services: Services, watch: Watch) -> None:
     _tell(services, watch, "tags vanished", _listed(found.vanished))
     _tell(services, watch, "tags dropped", _listed(found.dropped))
     # The journal first: dying in between tells the same once more, which is the same entry.
-    rows = {row.key: row for row in watch.rows}
-    for tag in (*found.vanished, *found.dropped):
-        record = records.watched(tag, rows.get(tag))
-        if record.current is not None:  # when it stopped being upstream's is what `dwell` asks
-            ended = left(record, services.clock.now())
-            services.ledger.upsert(records.watched_row(watch.image.name, ended))
     if found.chosen != before:
         for row in records.chosen_rows(watch.image.name, found.chosen):
             services.ledger.upsert(row)
@@ -72,7 +81,12 @@ def _listed(tags: tuple[str, ...]) -> str:
 
 
 def _apply(
-    services: Services, catalog: Catalog, image: Image, seen: Observation, before: Watched
+    services: Services,
+    catalog: Catalog,
+    image: Image,
+    seen: Observation,
+    before: Watched,
+    row: Row | None,
 ) -> None:
     trace = new_trace()
     if seen.change is Change.GONE and before.current is not None:
@@ -86,7 +100,10 @@ def _apply(
     # The record comes before what it leads to: who looks at once must find it. Dying in between
     # does no harm, because what staging lacks is seen again.
     if seen.watched is not None and seen.watched != before:
-        services.ledger.upsert(records.watched_row(image.name, seen.watched))
+        kept = records.watched_row(image.name, seen.watched)
+        ledger = services.ledger
+        if not (ledger.replace(replace(kept, version=row.version)) if row else ledger.insert(kept)):
+            return  # somebody looked later, and was faster: the next watch goes on from there
     match seen.change, seen.digest:
         case Change.IMPORT, Digest() as digest:
             _import(services, image, seen, digest, trace)

@@ -16,7 +16,6 @@ _log = logging.getLogger("breakwater.watch")
 
 _PAUSE, _OUTAGE = "pause", "outage"
 _MANY = 10  # checks: so many failures in a row are an outage, whatever images they are about
-_SPARE = timedelta(seconds=60)  # a lane is kept that much longer than a watch may last
 
 
 def pauses(services: Services, registries: Iterable[str]) -> dict[str, Usage]:
@@ -43,7 +42,9 @@ def taken(
     all lanes are taken is left out. A worker that dies keeps its lanes until a watch would have ended.
     """
     owner = secrets.token_hex(8)
-    until = services.clock.now() + timedelta(seconds=services.settings.watch_seconds) + _SPARE
+    settings = services.settings
+    longest = timedelta(seconds=settings.watch_seconds + settings.claim_seconds)
+    until = services.clock.now() + longest
     lanes: list[tuple[str, str]] = []
     try:
         upstreams: dict[str, Upstream] = {}

@@ -1,6 +1,7 @@
 """Everything a watch reads of upstreams, staging and ledger, all at once and within its time; it changes nothing."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -115,6 +116,7 @@ class _Sight:
     discoveries: dict[str, Discovery] = field(default_factory=dict)
     failures: dict[str, BreakwaterError] = field(default_factory=dict)
     unreached: dict[str, None] = field(default_factory=dict)
+    until: float = 0.0
     late: dict[str, None] = field(default_factory=dict)  # reached, but not all of their tags
     seen: dict[_Tag, Resolved | Unresolved] = field(default_factory=dict)
     offered: dict[tuple[Repository, Digest], Platforms] = field(default_factory=dict)
@@ -127,6 +129,7 @@ class _Sight:
 
     async def look(self, upstreams: Mapping[str, Upstream], seconds: float) -> Mapping[str, Usage]:
         """Ask upstreams, staging and the ledger, all at the same time where nothing waits for an answer."""
+        self.until = time.monotonic() + seconds
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="watch") as pool:
             async with self.services.upstreams.visit(upstreams, seconds=seconds) as visit:
                 named = [(each.source, tag) for each in self.left() for tag in each.tags]
@@ -166,16 +169,23 @@ class _Sight:
         return Watch(image, tuple(reached), tuple(observations), discovery, known.rows)
 
     async def _know(self, pool: ThreadPoolExecutor, image: Image) -> None:
-        def read() -> _Known:
-            rows = self.services.ledger.rows(records.subject(image.name))
+        def read() -> _Known | None:
+            if time.monotonic() >= self.until:
+                return None
+            rows = records.checked(self.services.ledger.rows(records.subject(image.name)))
             staging = self.catalog.staging.repository(image.name)
             tags = self.services.data_plane.tags(staging)
             return _Known(rows, {entry.name: entry.digest for entry in tags})
 
         try:
-            self.known[image.name] = await _threaded(pool, read)
+            found = await _threaded(pool, read)
         except BreakwaterError as error:
             self.failures[image.name] = error
+        else:
+            if found is None:  # staging is slow: it comes first next time
+                self.unreached[image.name] = None
+            else:
+                self.known[image.name] = found
 
     async def _list(self, visit: Visit, image: Image) -> tuple[Image, _Listing]:
         if image.rule is None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
+from shared.errors import Permanent
 from shared.oci.digest import Digest
 from shared.policy.facts import Span, Watched
 from shared.policy.selection import Chosen
@@ -35,6 +36,20 @@ def watched(tag: str, row: Row | None) -> Watched:
         tuple(Digest(each) for each in str(row.values.get("same", "")).split()),
         str(row.values.get("required", "")),
     )
+
+
+def checked(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Return the rows as they are. Raises Permanent naming one that does not hold what it ought to."""
+    for row in rows:
+        try:
+            if row.key.startswith(CHOSEN):
+                chosen((row,))
+            else:
+                watched(row.key, row)
+        except (ValueError, KeyError, TypeError) as error:
+            message = f"ledger, {row.subject} {row.key}: expected a record, found {str(error)[:100]!r}; delete it"
+            raise Permanent(message) from error
+    return rows
 
 
 def watched_row(image: str, record: Watched) -> Row:

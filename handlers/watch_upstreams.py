@@ -19,8 +19,9 @@ from shared.services import Services
 _log = logging.getLogger("breakwater.watch")
 
 _THREADS = 16
+_LONGEST_DELAY = timedelta(minutes=15)  # of a message in a queue
 _MOST_REMEMBERED = 500  # images; any further come when their turn comes
-_BUSY = 30.0  # seconds until a registry is asked again whose lanes were all taken
+_BUSY = 3.0  # times LOOK_AGAIN_SECONDS until a registry is asked again whose lanes were all taken
 
 
 def handle(services: Services) -> None:
@@ -58,7 +59,8 @@ def watch(
     failures = {**found.failures, **_acted(services, catalog, found.watches)}
     busy = [each.name for each in images if each.source.registry not in upstreams]
     for names in sharing.batched(dict.fromkeys(busy, 1)):
-        delay = timedelta(seconds=spread(_BUSY, 1.0, 2.0))
+        seconds = spread(_BUSY * services.settings.look_again_seconds, 1.0, 2.0)
+        delay = min(timedelta(seconds=seconds), _LONGEST_DELAY)
         sharing.ask(services, names, trace, part_of=part_of, delay=delay)
     _remember(services, images, (*failures, *found.unreached), busy)
     for name, why in failures.items():

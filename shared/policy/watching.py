@@ -14,6 +14,7 @@ from shared.ports import Resolved, Unresolved
 
 _SPANS_KEPT = 20
 _SAME_KEPT = 20
+_PATIENCE = 12  # times `settle`: a tag that moves for longer is imported as it is
 
 type Platforms = Mapping[Platform, Digest]
 
@@ -112,7 +113,7 @@ def observe(
         return found
     if digest in staging.held:
         return replace(found, change=Change.RETAG, reason="staging holds it under another tag")
-    if (waiting := _settling(image, record, offered, now)) is not None:
+    if (waiting := _settling(image, record, staging, offered, now)) is not None:
         until, reason = waiting
         return replace(found, change=Change.SETTLING, reason=reason, until=until)
     was = "nothing" if staging.staged is None else f"{staging.staged.short}…"
@@ -159,13 +160,21 @@ def _as_before(record: Watched, digest: Digest, staging: Staging, kind: str) -> 
 
 
 def _settling(
-    image: Image, record: Watched, offered: Platforms | None, now: datetime
+    image: Image,
+    record: Watched,
+    staging: Staging,
+    offered: Platforms | None,
+    now: datetime,
 ) -> tuple[datetime, str] | None:
     """Return until when to wait for upstream to finish, and why; None once it has stood long enough."""
     span, settle = record.spans[-1], image.watch.settle
     until = span.start + settle
     if len(record.spans) == 1 or now >= until:
         return None  # what was never seen before did not move
+    held = next((each for each in reversed(record.spans) if each.digest in staging.held), None)
+    since = (held.end if held else record.spans[0].start) or now
+    if now >= since + _PATIENCE * settle:
+        return None  # it never stands still: the newest is better than nothing
     lacking = [str(each) for each in image.platforms if offered is not None and each not in offered]
     what = f"it lacks {' and '.join(lacking)} yet" if lacking else "it moved a moment ago"
     return until, f"{what}: upstream has {_words(settle)} to finish, until {until:%H:%M:%S} UTC"

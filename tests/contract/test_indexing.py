@@ -68,6 +68,7 @@ def http(method: str, route: str) -> list[dict[str, Any]]:
 FUNCTIONS = {
     "watch_upstreams": timer("%WATCH_SCHEDULE%"),
     "upstream_pushed": http("POST", "upstream-pushed"),
+    "watch_images": queue("watch"),
     "import_image": queue("imports"),
     "on_staging_push": event(),
     "advance_candidate": queue("candidates"),
@@ -75,6 +76,7 @@ FUNCTIONS = {
     "rebuild_app": queue("rebuilds"),
     "due": timer("0 * * * * *"),
     "sweep": timer("%SWEEP_SCHEDULE%"),
+    "watch_poison": queue("watch-poison"),
     "imports_poison": queue("imports-poison"),
     "candidates_poison": queue("candidates-poison"),
     "rebuilds_poison": queue("rebuilds-poison"),
@@ -168,7 +170,7 @@ def test_every_queue_that_is_written_to_has_its_function_and_one_for_its_poison(
         for each in found
         if "queue" in each["type"]
     }
-    written = {messages.IMPORTS, messages.CANDIDATES, messages.REBUILDS}
+    written = {messages.IMPORTS, messages.CANDIDATES, messages.REBUILDS, messages.WATCH}
     assert queues == written | {f"{name}-poison" for name in written}
 
 

@@ -19,6 +19,7 @@ from shared.oci.tags import unique_tag
 
 QUICK = {
     "CLAIM_SECONDS": "3",
+    "WATCH_SECONDS": "10",
     "REBUILD_GRACE_SECONDS": "1",
     "AzureFunctionsJobHost__extensions__queues__visibilityTimeout": "00:00:01",
     "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.2",

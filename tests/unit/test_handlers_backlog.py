@@ -47,7 +47,8 @@ def test_what_a_watch_found_taken_by_another_watch_is_not_asked_for():
     plain = ledger.insert
 
     def slower(row: Row) -> bool:
-        plain(Row(row.subject, row.key, row.values))
+        if row.key == "import":
+            plain(Row(row.subject, row.key, row.values))
         return plain(row)
 
     ledger.insert = slower  # type: ignore[method-assign]  # the other watch comes in between
