@@ -1,31 +1,26 @@
 """An import was asked for: bring the digest into staging and have its candidate looked at."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from handlers import catalogs, gathering, importing, looking
+from handlers import catalogs, gathering, importing, looking, referrers
 from handlers.claims import claim
 from handlers.importing import Copy, Outcome, Progress, drive
 from handlers.jitter import spread
 from handlers.patience import patiently
 from handlers.recording import Subject, note, record
-from shared.catalog import Catalog, Image, Upstream
-from shared.errors import BreakwaterError, Permanent, Transient
+from shared.catalog import Catalog, Image
+from shared.errors import Permanent, Transient
 from shared.messages import BACKLOG, IMPORTS, ImportMessage, candidate_id, decode, encode
-from shared.oci import media_types
 from shared.oci.digest import Digest
-from shared.oci.manifest import Descriptor
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.candidate import State
 from shared.ports import Row
 from shared.services import Services
 
-_MOST_REFERRERS = 50
 _BUSY = timedelta(seconds=3)
 _LONGEST_DELAY = timedelta(minutes=15)  # of a message in a queue
-_VISIT = 10.0  # seconds that upstream has to list the referrers of all parts
 
 
 class _Collision(Permanent):
@@ -103,8 +98,7 @@ def _step(
         return None
     match progress.outcome:
         case Outcome.DONE:
-            _arrived(services, catalog, image, message, subject)
-            return None
+            return _arrived(services, catalog, image, message, subject)
         case Outcome.FAILED:
             reason = f"importing it from {image.source} failed: {progress.error}"
             record(services, subject, State.FAILED, (reason,))
@@ -126,14 +120,17 @@ def _later(services: Services, message: ImportMessage, progress: Progress) -> ti
 
 def _arrived(
     services: Services, catalog: Catalog, image: Image, message: ImportMessage, subject: Subject
-) -> None:
-    """See to the tags, ask for the referrers, and have the candidate looked at."""
+) -> timedelta | None:
+    """See to the tags, ask for the referrers, and have the candidate looked at.
+
+    Returns when to come back for the referrers, where upstream wants no requests now.
+    """
     target = catalog.staging.repository(image.name)
     try:
         manifest = services.data_plane.manifest(target, subject.digest)
     except Permanent as error:  # a manifest that two readers could read as two things
         record(services, subject, State.FAILED, (str(error),))
-        return
+        return None
     if manifest is None:
         missing = f"{target} showed {subject.digest} a moment ago, and does not give it"
         raise Transient(missing)
@@ -143,7 +140,7 @@ def _arrived(
             f"and {target} calls it {manifest.media_type}"
         )
         record(services, subject, State.FAILED, (reason,))
-        return
+        return None
     tags = _tags(services, image, message, subject)
     for tag in tags:
         entry = services.data_plane.tag(target, tag)
@@ -161,7 +158,10 @@ def _arrived(
     # Asked before upstream is: whatever a registry does with referrers must not stop the candidate.
     looking.ask(services, subject, "it was imported")
     parts = (subject.digest, *(each.digest for each in manifest.manifests))
-    for digest in _upstream_referrers(services, catalog, image, subject, parts):
+    found = referrers.listed(services, catalog, image, subject, parts)
+    if isinstance(found, timedelta):
+        return min(found, _LONGEST_DELAY)
+    for digest in found:
         more = ImportMessage(
             image.name,
             message.tag,
@@ -171,6 +171,7 @@ def _arrived(
             urgency=message.urgency,
         )
         services.queues.send(IMPORTS, encode(more))
+    return None
 
 
 def _tags(
@@ -185,47 +186,6 @@ def _tags(
     if newest.get(message.tag) is None:
         stable.append(message.tag)
     return (*stable, unique_tag(message.tag, subject.digest))
-
-
-def _upstream_referrers(
-    services: Services, catalog: Catalog, image: Image, subject: Subject, parts: tuple[Digest, ...]
-) -> tuple[Digest, ...]:
-    """Return what upstream attached, kept for consumers; nothing of Breakwater's own kinds.
-
-    A part that cannot be asked about is noted, and what the others gave is used.
-    """
-    upstream = catalog.upstream(image.source.registry)
-    found: dict[Digest, None] = {}
-    for answer in asyncio.run(_listed(services, upstream, image.source, parts)):
-        if isinstance(answer, Exception):  # whatever a foreign registry does to its reader
-            reason = f"upstream's referrers could not all be listed: {answer}"
-            note(services, subject, "referrer lost", (reason,), once=f"referrers|{subject.id}")
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
-            # An index would bring manifests along that nobody has looked at.
-            kinds = {
-                each.digest: each.artifact_type
-                for each in answer
-                if each.media_type in media_types.MANIFESTS
-            }
-            found |= {
-                digest: None
-                for digest, kind in kinds.items()
-                if not kind.startswith(media_types.OWN_PREFIX)
-            }
-    return tuple(found)[:_MOST_REFERRERS]
-
-
-async def _listed(
-    services: Services, upstream: Upstream, source: Repository, parts: tuple[Digest, ...]
-) -> list[tuple[Descriptor, ...] | BaseException]:
-    try:
-        async with services.upstreams.visit({source.registry: upstream}, seconds=_VISIT) as visit:
-            asked = (visit.referrers(source, part) for part in parts)
-            return await asyncio.gather(*asked, return_exceptions=True)
-    except BreakwaterError as error:  # no visit: its credentials are not in the settings, say
-        return [error]
 
 
 def _referrer(

@@ -144,3 +144,21 @@ def test_a_damaged_row_stops_its_own_image_and_says_which_it_is():
     machine.settle()
 
     assert machine.state(digest) == "promoted"
+
+
+def test_the_referrers_of_an_image_wait_until_its_registry_may_be_asked_again():
+    machine = Machine()
+    digest = machine.upstream("white")
+    machine.watch()
+    now = machine.world.clock.now()
+    pause = {"until": (now + timedelta(minutes=40)).isoformat(), "reason": "HTTP 429"}
+    machine.world.ledger.upsert(Row("upstream:docker.io", "pause", pause))
+    visits = len(machine.world.upstreams.visits)
+
+    machine.settle()
+
+    asked = machine.world.upstreams.visits[visits:]
+    assert len(asked) == 1
+    assert machine.world.clock.now() >= now + timedelta(minutes=40)
+    assert machine.state(digest) == "promoted"
+    assert machine.events().count("imported") == 1
