@@ -1,11 +1,15 @@
 """Ports: which fixed ones the local Azure listens on, free ones for tests, and who has taken one."""
 
+import itertools
+import random
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Self
 
 from shared.errors import Misconfigured
+
+_OURS = range(20_000, 32_768)
 
 
 class PortTaken(Misconfigured):
@@ -54,15 +58,17 @@ class Ports:
 
 
 def free(count: int) -> Sequence[int]:
-    """Return that many free TCP ports of this machine, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Return that many free TCP ports of this machine, all different.
+
+    They lie below those that Linux gives to outgoing connections (ip_local_port_range, from 32768): one of
+    those may be somebody's own end of a connection before it is listened on. Raises OSError where none is free.
+    """
+    found = (port for port in random.sample(_OURS, len(_OURS)) if not taken(port))
+    ports = list(itertools.islice(found, count))
+    if len(ports) < count:
+        message = f"expected {count} free ports in {_OURS}, found {len(ports)}"
+        raise OSError(message)
+    return ports
 
 
 def taken(port: int) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import socket
 import ssl
 import threading
 import time
@@ -26,6 +25,7 @@ from local.arm.app import Arm
 from local.directory import Directory
 from local.faults import Faults
 from local.images import Built, image
+from local.platform.ports import free
 from tests.contract.arm_fakes import FakeBlobs, FakeRunner
 
 SUBSCRIPTION = "00000000-0000-0000-0000-0000000000bb"
@@ -53,9 +53,8 @@ def server_context() -> ssl.SSLContext:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port on localhost that nobody listens on now."""
+    return free(1)[0]
 
 
 class Loop:

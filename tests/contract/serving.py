@@ -4,7 +4,6 @@ import asyncio
 import atexit
 import functools
 import shutil
-import socket
 import ssl
 import tempfile
 import threading
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import trustme
 from aiohttp import web
+
+from local.platform.ports import free
 
 
 @functools.cache
@@ -37,9 +38,7 @@ def ca_folder() -> Path:
 
 def free_port() -> int:
     """Return a port on localhost that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free(1)[0]
 
 
 def context(*names: str) -> ssl.SSLContext:
