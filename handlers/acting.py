@@ -10,7 +10,15 @@ from handlers.observing import Watch
 from handlers.recording import Subject, note, say
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
-from shared.messages import BACKLOG, IMPORTS, WATCH, ImportMessage, WatchMessage, encode
+from shared.messages import (
+    BACKLOG,
+    IMPORTS,
+    LONGEST_DELAY,
+    WATCH,
+    ImportMessage,
+    WatchMessage,
+    encode,
+)
 from shared.oci.digest import Digest
 from shared.policy.facts import Watched
 from shared.policy.selection import Chosen
@@ -20,7 +28,6 @@ from shared.services import Services
 
 _log = logging.getLogger("breakwater.watch")
 
-_LONGEST_DELAY = timedelta(minutes=15)  # of a message in a queue
 _NAMED = 50  # tags in one sentence
 
 
@@ -156,5 +163,5 @@ def _retag(
 def _watch_again(services: Services, image: Image, until: datetime, trace: str) -> None:
     """Have the image watched as soon as its move has settled; if this is lost, the timer comes by."""
     wait = (until - services.clock.now()).total_seconds()
-    delay = min(timedelta(seconds=spread(max(wait, 0) + 1, 1.0, 1.05)), _LONGEST_DELAY)
+    delay = min(timedelta(seconds=spread(max(wait, 0) + 1, 1.0, 1.05)), LONGEST_DELAY)
     services.queues.send(WATCH, encode(WatchMessage(image.name, trace)), delay=delay)

@@ -11,7 +11,15 @@ from handlers.patience import patiently
 from handlers.recording import Subject, note, record
 from shared.catalog import Catalog, Image
 from shared.errors import Permanent, Transient
-from shared.messages import BACKLOG, IMPORTS, ImportMessage, candidate_id, decode, encode
+from shared.messages import (
+    BACKLOG,
+    IMPORTS,
+    LONGEST_DELAY,
+    ImportMessage,
+    candidate_id,
+    decode,
+    encode,
+)
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
@@ -20,7 +28,6 @@ from shared.ports import Row
 from shared.services import Services
 
 _BUSY = timedelta(seconds=3)
-_LONGEST_DELAY = timedelta(minutes=15)  # of a message in a queue
 
 
 class _Collision(Permanent):
@@ -115,7 +122,7 @@ def _later(services: Services, message: ImportMessage, progress: Progress) -> ti
     if progress.no_slot:
         low, high = (6, 30) if message.urgency == BACKLOG else (2, 6)
         seconds = spread(seconds, low, high)
-    return min(timedelta(seconds=seconds), _LONGEST_DELAY)
+    return min(timedelta(seconds=seconds), LONGEST_DELAY)
 
 
 def _arrived(
@@ -160,7 +167,7 @@ def _arrived(
     parts = (subject.digest, *(each.digest for each in manifest.manifests))
     found = referrers.listed(services, catalog, image, subject, parts)
     if isinstance(found, timedelta):
-        return min(found, _LONGEST_DELAY)
+        return min(found, LONGEST_DELAY)
     for digest in found:
         more = ImportMessage(
             image.name,

@@ -14,6 +14,7 @@ from shared.messages import (
     BACKLOG,
     CANDIDATES,
     IMPORTS,
+    LONGEST_DELAY,
     ImportMessage,
     LookMessage,
     encode,
@@ -38,7 +39,6 @@ from shared.services import Services
 
 _LONGEST = timedelta(seconds=15)  # no function waits longer than 20 s (design §2.6)
 _MOST_STEPS = 30
-_LONGEST_DELAY = timedelta(minutes=15)  # longer waits are a due time in the ledger
 _AGAIN = "again"  # the ledger row that says whose turn the next look is
 _UNDERWAY = "something was under way"
 _BUSY = 3.0  # seconds until a candidate is looked at again that someone else is looking at
@@ -236,7 +236,7 @@ def _moved_on(services: Services, subject: Subject, before: Digest | None, tag: 
 
 
 def _due(services: Services, until: datetime | None) -> datetime | None:
-    if until is None or until - services.clock.now() <= _LONGEST_DELAY:
+    if until is None or until - services.clock.now() <= LONGEST_DELAY:
         return None
     return until
 

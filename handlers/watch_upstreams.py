@@ -13,13 +13,13 @@ from handlers.observing import Watch
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
 from shared.errors import BreakwaterError
+from shared.messages import LONGEST_DELAY
 from shared.ports import Row
 from shared.services import Services
 
 _log = logging.getLogger("breakwater.watch")
 
 _THREADS = 16
-_LONGEST_DELAY = timedelta(minutes=15)  # of a message in a queue
 _MOST_REMEMBERED = 500  # images; any further come when their turn comes
 _BUSY = 3.0  # times LOOK_AGAIN_SECONDS until a registry is asked again whose lanes were all taken
 
@@ -60,7 +60,7 @@ def watch(
     busy = [each.name for each in images if each.source.registry not in upstreams]
     for names in sharing.batched(dict.fromkeys(busy, 1)):
         seconds = spread(_BUSY * services.settings.look_again_seconds, 1.0, 2.0)
-        delay = min(timedelta(seconds=seconds), _LONGEST_DELAY)
+        delay = min(timedelta(seconds=seconds), LONGEST_DELAY)
         sharing.ask(services, names, trace, part_of=part_of, delay=delay)
     _remember(services, images, (*failures, *found.unreached), busy)
     for name, why in failures.items():

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from shared.errors import Permanent
@@ -21,6 +22,9 @@ BACKLOG = "backlog"  # the urgency of what nothing promoted waits for
 
 VERSION = 1
 LARGEST = 48 * 1024  # bytes of JSON; base64 makes it the 64 KiB a queue takes
+LONGEST_DELAY = timedelta(
+    minutes=15
+)  # of a message; longer waits are due times in the ledger (design §2.6)
 
 # The host copies every top-level key of a JSON message over its own metadata (functions host,
 # binding data: "id", "dequeueCount", ...), so there is exactly one, and it is ours.

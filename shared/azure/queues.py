@@ -9,9 +9,8 @@ from azure.storage.queue import QueueClient, QueueServiceClient, TextBase64Encod
 from shared.azure import patience
 from shared.azure.errors import translated
 from shared.errors import Permanent
+from shared.messages import LARGEST, LONGEST_DELAY
 
-_LARGEST = 48 * 1024  # bytes; 64 KiB on the wire once it is base64
-_LONGEST_DELAY = timedelta(minutes=15)  # longer waits are due times in the ledger (design §2.6)
 _NEVER = -1  # time to live; the default of 7 days would lose work silently
 
 
@@ -28,11 +27,11 @@ class StorageQueues:
     def send(self, queue: str, message: str, *, delay: timedelta = timedelta()) -> None:
         """Send a message of at most 48 KiB, visible after at most 15 minutes."""
         size = len(message.encode())
-        if size > _LARGEST:
-            refusal = f"queue {queue}: expected at most {_LARGEST} bytes, found {size}"
+        if size > LARGEST:
+            refusal = f"queue {queue}: expected at most {LARGEST} bytes, found {size}"
             raise Permanent(refusal)
-        if not timedelta() <= delay <= _LONGEST_DELAY:
-            refusal = f"queue {queue}: expected a delay of at most {_LONGEST_DELAY}, found {delay}"
+        if not timedelta() <= delay <= LONGEST_DELAY:
+            refusal = f"queue {queue}: expected a delay of at most {LONGEST_DELAY}, found {delay}"
             raise Permanent(refusal)
         missing = f"queue {queue} does not exist in {self._endpoint}; deploy creates it"
         with translated(f"queue {queue} of {self._endpoint}", missing=missing):
