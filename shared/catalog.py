@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path as File
 from typing import Any
 
@@ -11,10 +12,13 @@ from shared.catalog_model import (
     Approval,
     Catalog,
     Compare,
+    Counted,
+    EndOfLife,
     Gate,
     Image,
     Mode,
     Rebuild,
+    Requirement,
     ScanMode,
     Series,
     TagRule,
@@ -30,11 +34,14 @@ __all__ = [
     "Catalog",
     "CatalogInvalid",
     "Compare",
+    "Counted",
+    "EndOfLife",
     "Fault",
     "Gate",
     "Image",
     "Mode",
     "Rebuild",
+    "Requirement",
     "ScanMode",
     "Series",
     "Severity",
@@ -43,6 +50,7 @@ __all__ = [
     "Upstream",
     "Waiver",
     "Watch",
+    "documentation",
     "json_schema",
     "load",
 ]
@@ -101,13 +109,26 @@ def json_schema() -> dict[str, Any]:
     return catalog_schema.json_schema()
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Check a catalog (`FILE`) or print its schema (`--schema`); 2 means there are faults."""
+def documentation() -> str:
+    """Return what every key of a catalog means, as a page in Markdown."""
+    from shared import catalog_docs  # noqa: PLC0415  # cold start, see above
+
+    return catalog_docs.markdown()
+
+
+def main(arguments: Sequence[str], today: date | None = None) -> int:
+    """Check a catalog (`FILE`) with the files it names, or print its schema or documentation; 2 means faults.
+
+    `today` (UTC) is for what it says of dates that have passed; the machine's own if left out.
+    """
     if list(arguments) == ["--schema"]:
         print(json.dumps(json_schema(), indent=2))
         return 0
+    if list(arguments) == ["--docs"]:
+        print(documentation(), end="")
+        return 0
     if len(arguments) != 1:
-        print("usage: python -m shared.catalog FILE | --schema", file=sys.stderr)
+        print("usage: python -m shared.catalog FILE | --schema | --docs", file=sys.stderr)
         return 2
     place = arguments[0]
     try:
@@ -118,14 +139,33 @@ def main(arguments: Sequence[str]) -> int:
     except CatalogInvalid as error:
         print(error, file=sys.stderr)
         return 2
+    if absent := _absent(catalog, File(place).parent):
+        print(*(f"{place}: {each}" for each in absent), sep="\n", file=sys.stderr)
+        return 2
     print(f"{place}: ok, {_counted(catalog)}")
     for image in catalog.images:
         if image.rule:
             also = f", and {', '.join(image.tags)}" if image.tags else ""
             print(f"{place}: {image.name}: {image.rule}{also}")
-    for note in catalog.notes:
+    for note in (*catalog.notes, *_dated(catalog, today or datetime.now(UTC).date())):
         print(f"{place}: note: {note}")
     return 0
+
+
+def _absent(catalog: Catalog, folder: File) -> list[str]:
+    named = {each.test.script: f"{each.name}'s test" for each in catalog.images if each.test}
+    named |= dict.fromkeys(catalog.vex, "vex")
+    return [
+        f"{what}: expected a file {path} beside the catalog, found none"
+        for path, what in named.items()
+        if not (folder / path).is_file()
+    ]
+
+
+def _dated(catalog: Catalog, today: date) -> Iterable[str]:
+    from shared import catalog_notes  # noqa: PLC0415  # cold start, see above
+
+    return catalog_notes.dated(catalog.waivers, today)
 
 
 def _counted(catalog: Catalog) -> str:

@@ -1,17 +1,20 @@
 """Turns a checked document into the catalog's nouns."""
 
-from collections.abc import Iterable, Iterator
 from datetime import date
 
 from shared.catalog_checks import name_of
+from shared.catalog_keys import GateDocument, TagsDocument, TestDocument, WatchDocument
 from shared.catalog_model import (
     Approval,
     Catalog,
     Compare,
+    Counted,
+    EndOfLife,
     Gate,
     Image,
     Mode,
     Rebuild,
+    Requirement,
     ScanMode,
     Series,
     TagRule,
@@ -20,17 +23,14 @@ from shared.catalog_model import (
     Waiver,
     Watch,
 )
+from shared.catalog_notes import notes
 from shared.catalog_schema import (
     CatalogDocument,
     DefaultsDocument,
-    GateDocument,
     ImageDocument,
     RebuildDocument,
-    TagsDocument,
-    TestDocument,
     UpstreamDocument,
     WaiverDocument,
-    WatchDocument,
 )
 from shared.catalog_tags import CHOOSING
 from shared.catalog_texts import duration
@@ -55,7 +55,8 @@ def catalog(place: str, text: str, document: CatalogDocument) -> Catalog:
         waivers=waivers,
         rebuild=rebuild,
         upstreams=tuple(map(_upstream, document.upstreams)),
-        notes=tuple(_notes(images, waivers, rebuild)),
+        notes=tuple(notes(images, waivers, rebuild)),
+        vex=tuple(document.vex),
     )
 
 
@@ -129,6 +130,13 @@ def _gate(defaults: GateDocument, own: GateDocument | None) -> Gate:
         approval=Approval(gate.approval),
         mode=Mode(gate.mode),
         reason=gate.reason or "",
+        max_age=duration(gate.max_age),
+        max_database_age=duration(gate.max_database_age),
+        suppressed=Counted(gate.suppressed),
+        foreign=Counted(gate.foreign),
+        eol=EndOfLife(gate.eol),
+        require=tuple(map(Requirement, gate.require)),
+        skip_age_for_fixes=gate.skip_age_for_fixes,
     )
 
 
@@ -149,22 +157,3 @@ def _waiver(document: WaiverDocument) -> Waiver:
 
 def _rebuild(document: RebuildDocument) -> Rebuild:
     return Rebuild(document.when, document.github, document.workflow, document.ref)
-
-
-def _notes(
-    images: Iterable[Image], waivers: tuple[Waiver, ...], rebuild: tuple[Rebuild, ...]
-) -> Iterator[str]:
-    # Only what would make the gate laxer, or would do more, may be accepted without being applied.
-    if waivers:
-        ids = ", ".join(sorted({each.id for each in waivers}))
-        yield f"Waivers are not applied yet, so the gate is stricter than written: {ids}."
-    if names := [each.name for each in images if each.gate.compare is Compare.NOT_WORSE]:
-        yield (
-            "`compare: not-worse` is not applied yet, so every finding that reaches `block` blocks: "
-            f"{', '.join(names)}."
-        )
-    if names := [each.name for each in images if each.gate.mode is Mode.OBSERVE]:
-        yield f"`mode: observe` is not applied yet, so the gate is enforced: {', '.join(names)}."
-    if rebuild:
-        names = sorted({each.github for each in rebuild})
-        yield f"GitHub workflows are not started yet, only ACR tasks are: {', '.join(names)}."

@@ -1,9 +1,9 @@
-"""What one key alone cannot tell about a catalog: names, overlaps, and gates that demand nothing."""
+"""What one key alone cannot tell about a catalog: names, overlaps, doubles, and tests that cannot run."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from shared.catalog_faults import Path, quoted
+from shared.catalog_gates import gate_problems, image_gate_problems
 from shared.catalog_parts import (
     Problem,
     at,
@@ -14,8 +14,8 @@ from shared.catalog_parts import (
     tags_of,
 )
 from shared.catalog_tags import one_rule_once, tag_problems
-from shared.catalog_texts import duration
 from shared.catalog_upstreams import upstream_problems
+from shared.catalog_waivers import waiver_problems
 from shared.catalog_yaml import Node, Plain, line, plain
 from shared.oci.reference import Namespace, Repository, is_path
 
@@ -34,18 +34,20 @@ def problems(root: Node) -> Iterator[Problem]:
     yield from _overlap(document)
     yield from repeated(root, document, ("apps",), "a registry named once")
     yield from repeated(root, document, ("defaults", "platforms"), "a platform named once")
-    yield from _gate(document, ("defaults", "gate"))
+    yield from repeated(root, document, ("vex",), "a file named once")
+    yield from gate_problems(root, document, ("defaults", "gate"))
     yield from _names(root, document)
     yield from _watched_once(root, document)
     yield from one_rule_once(root, document)
     yield from upstream_problems(root, document)
+    yield from waiver_problems(root, document)
     for number, image in entries(document, "images"):
         place: Path = ("images", number)
         yield from repeated(root, document, (*place, *tags_of(image)[0]), "a tag named once")
         yield from tag_problems(document, place)
         yield from repeated(root, document, (*place, "platforms"), "a platform named once")
-        yield from _gate(document, (*place, "gate"))
-        yield from _demand(document, place)
+        yield from gate_problems(root, document, (*place, "gate"))
+        yield from image_gate_problems(document, place)
         yield from _testable(document, place)
 
 
@@ -113,37 +115,6 @@ def _watched_once(root: Node, document: dict[str, Plain]) -> Iterator[Problem]:
                 there = line(root, ("images", other))
                 expected = f"a tag of {source} that no other image watches (line {there} does)"
                 yield ("images", number, *where, index), expected, quoted(tag)
-
-
-def _gate(document: dict[str, Plain], path: Path) -> Iterator[Problem]:
-    gate = at(document, path)
-    if not isinstance(gate, dict):
-        return
-    if gate.get("scan") == "none" and "reason" not in gate:
-        yield (*path, "scan"), "a `reason` beside `scan: none`", "none"
-    if gate.get("approval") == "manual":
-        # Accepting it and promoting without anybody's word would be worse than refusing it.
-        yield (*path, "approval"), "none (manual approval is not supported yet)", "'manual'"
-
-
-def _demand(document: dict[str, Plain], place: Path) -> Iterator[Problem]:
-    holders = [at(document, path) for path in (("defaults",), place)]
-    written = [each for each in holders if isinstance(each, dict)]
-    gate: dict[str, Plain] = {}
-    for each in written:
-        own = each.get("gate")
-        gate.update(own if isinstance(own, dict) else {})
-    tested = any("test" in each for each in written)
-    if gate.get("scan") != "none" or gate.get("approval") == "manual" or tested:
-        return
-    age = gate.get("age")
-    try:
-        aged = not isinstance(age, str) or duration(age) > timedelta()
-    except ValueError:
-        return
-    if not aged:
-        where = place if at(document, (*place, "gate")) is None else (*place, "gate")
-        yield where, "a gate that demands something: scan, test, approval or age", "none of them"
 
 
 def _testable(document: dict[str, Plain], place: Path) -> Iterator[Problem]:

@@ -7,18 +7,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.catalog_faults import Path, quoted
+from shared.catalog_keys import GateDocument, TagsDocument, TestDocument, WatchDocument
 from shared.catalog_parts import Problem
 from shared.catalog_schema import (
     CatalogDocument,
     DefaultsDocument,
-    GateDocument,
     ImageDocument,
     RebuildDocument,
-    TagsDocument,
-    TestDocument,
     UpstreamDocument,
     WaiverDocument,
-    WatchDocument,
 )
 from shared.catalog_yaml import Node, at
 

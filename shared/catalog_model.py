@@ -38,9 +38,34 @@ class Mode(StrEnum):
     OBSERVE = "observe"
 
 
+class Counted(StrEnum):
+    """Whether findings of a kind count: those a scanner suppressed, those of foreign reports."""
+
+    COUNT = "count"
+    IGNORE = "ignore"
+
+
+class EndOfLife(StrEnum):
+    """Whether an operating system that gets no more fixes blocks."""
+
+    ALLOW = "allow"
+    BLOCK = "block"
+
+
+class Requirement(StrEnum):
+    """What must be there besides reports, as runs of ours have made or checked it."""
+
+    SBOM = "sbom"
+    SIGNATURE = "signature"
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a candidate must pass; `age` and `dwell` are spans of time."""
+    """What a candidate must pass.
+
+    `age` and `dwell` are spans of time, and so are `max_age` of a report and `max_database_age` of what its
+    scanner knew, where none means any age. A fix of what is promoted need not age with `skip_age_for_fixes`.
+    """
 
     scan: ScanMode = ScanMode.TRIVY
     block: Severity = Severity.HIGH
@@ -51,6 +76,13 @@ class Gate:
     approval: Approval = Approval.NONE
     mode: Mode = Mode.ENFORCE
     reason: str = ""
+    max_age: timedelta = timedelta(days=7)
+    max_database_age: timedelta = timedelta(days=7)
+    suppressed: Counted = Counted.COUNT
+    foreign: Counted = Counted.COUNT
+    eol: EndOfLife = EndOfLife.ALLOW
+    require: tuple[Requirement, ...] = ()
+    skip_age_for_fixes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +214,8 @@ class Rebuild:
 class Catalog:
     """All that Breakwater is asked to do, with the place and the digest of the text that says so.
 
-    `apps` are login servers. `notes` are sentences about settings that are accepted and not yet
-    applied; each makes the gate stricter than written, never laxer.
+    `apps` are login servers, `vex` files beside the catalog. `notes` are sentences about what is accepted and
+    may not be meant: a waiver for no image, what is not applied yet; none makes a gate laxer than written.
     """
 
     place: str
@@ -196,6 +228,7 @@ class Catalog:
     rebuild: tuple[Rebuild, ...] = ()
     notes: tuple[str, ...] = ()
     upstreams: tuple[Upstream, ...] = ()
+    vex: tuple[str, ...] = ()
 
     def upstream(self, registry: str) -> Upstream:
         """Return how to treat this registry: as the catalog says, else as any."""

@@ -1,196 +1,100 @@
 """The catalog as a document: the keys people may write, and what each may hold."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field
-from pydantic import Tag as Alternative
+from pydantic import Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from shared.catalog_tags import BESIDE, CHOOSING
+from shared.catalog_keys import GateDocument, Strict, Tags, TestDocument, WatchDocument
 from shared.catalog_texts import (
     Day,
-    Duration,
-    Expression,
+    FindingId,
     GithubRepository,
     GitRef,
     NameGlob,
     NamespaceName,
+    PackageName,
     PlatformName,
-    Prefix,
     RealmHost,
     RegistryHost,
     RegistryId,
     RepositoryPath,
-    Script,
     Sentence,
     SettingName,
-    Settle,
-    Suffix,
-    Tag,
     UpstreamHost,
     UpstreamName,
-    VersionRange,
+    VexFile,
     Workflow,
 )
 
 type Platforms = Annotated[list[PlatformName], Field(min_length=1)]
 
 
-class _Strict(BaseModel):
-    """Every key is known, nothing is converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class GateDocument(_Strict):
-    """What a candidate must pass. In an image, keys left out come from `defaults.gate`."""
-
-    scan: Literal["trivy", "none"] = Field(
-        "trivy", description="The scanner; `none` needs a reason."
-    )
-    block: Literal["low", "medium", "high", "critical"] = Field(
-        "high", description="Findings of this severity or worse block."
-    )
-    fixable_only: bool = Field(False, description="Only findings that have a fix block.")
-    compare: Literal["any", "not-worse"] = Field(
-        "any", description="`not-worse`: only findings the promoted image does not have block."
-    )
-    age: Duration = Field("24h", description="How long a candidate must have been in staging.")
-    dwell: Duration = Field("12h", description="How long it must have been upstream's current one.")
-    approval: Literal["none", "manual"] = Field("none", description="Whether a person must agree.")
-    mode: Literal["enforce", "observe"] = Field(
-        "enforce", description="`observe`: promote, and record what `enforce` would have said."
-    )
-    reason: Sentence | None = Field(None, description="Why the gate is as it is.")
-
-
-class TestDocument(_Strict):
-    """How an image is tested."""
-
-    __test__ = False  # pytest: a noun, not a test
-
-    script: Script = Field(
-        description="A shell script, relative to the catalog; it runs inside the image."
-    )
-
-
-class WatchDocument(_Strict):
-    """How upstream tags are read. In an image, keys left out come from `defaults.watch`."""
-
-    settle: Settle = Field("5m", description="How long a move must have stood; at most 24h.")
-    equivalent: bool = Field(
-        True, description="An index whose required platforms did not change is no news."
-    )
-
-
-class DefaultsDocument(_Strict):
+class DefaultsDocument(Strict):
     """What holds for every image that does not say otherwise."""
 
-    platforms: Platforms = Field(["linux/amd64"])
-    gate: GateDocument = Field(default_factory=GateDocument)  # type: ignore[arg-type]  # all defaults
-    test: TestDocument | None = Field(None)
-    watch: WatchDocument = Field(default_factory=WatchDocument)  # type: ignore[arg-type]  # all defaults
-
-
-def _shape(value: object) -> str | None:
-    match value:
-        case str():
-            return "text"
-        case list():
-            return "list"
-        case dict() | TagsDocument():
-            return "mapping"
-        case _:
-            return None
-
-
-def _either(expected: str) -> Discriminator:
-    return Discriminator(
-        _shape,
-        custom_error_type="expected",
-        custom_error_message="{expected}",
-        custom_error_context={"expected": expected},
+    platforms: Platforms = Field(
+        ["linux/amd64"],
+        description="What an image must have; each platform is scanned by itself, and must pass.",
+    )
+    gate: GateDocument = Field(
+        default_factory=GateDocument,  # type: ignore[arg-type]  # all defaults
+        description="What every image must pass.",
+    )
+    test: TestDocument | None = Field(None, description="The test of every image without its own.")
+    watch: WatchDocument = Field(
+        default_factory=WatchDocument,  # type: ignore[arg-type]  # all defaults
+        description="How every image's tags are read.",
     )
 
 
-type Expressions = Annotated[
-    Annotated[Expression, Alternative("text")]
-    | Annotated[list[Expression], Field(min_length=1, max_length=20), Alternative("list")],
-    _either("an RE2 expression, or a list of them"),
-]
+class ImageDocument(Strict):
+    """One image, and which of its tags are watched.
 
+    Of one source a tag is watched once; the same source may stand there again under another name, with other tags.
+    """
 
-def _beside(schema: dict[str, Any]) -> None:
-    # What catalog_tags says between keys, for editors.
-    schema["anyOf"] = [{"required": [key]} for key in ("names", *CHOOSING)]
-    schema["dependentSchemas"] = {
-        key: {"anyOf": [{"required": [each]} for each in needed]} for key, needed in BESIDE.items()
-    }
-
-
-class TagsDocument(_Strict):
-    """Tags chosen among those upstream lists, by a range of versions, by expressions, or both."""
-
-    model_config = ConfigDict(json_schema_extra=_beside)
-
-    names: list[Tag] | None = Field(
-        None, min_length=1, description="Tags that are watched whatever the rule says."
-    )
-    semver: VersionRange | None = Field(
-        None, description="A range of versions, like `>=3.12 <3.15`."
-    )
-    prefix: Prefix | None = Field(None, description="What stands before the version.")
-    suffix: Suffix | None = Field(None, description="What stands after the version, like `-slim`.")
-    allow: Expressions | None = Field(
-        None, description="Only tags that one of these RE2 expressions matches as a whole."
-    )
-    deny: Expressions | None = Field(
-        None, description="No tag that one of these RE2 expressions matches as a whole."
-    )
-    newest: int | None = Field(
-        None, ge=1, le=100, description="Only that many, the highest versions first."
-    )
-    per: Literal["all", "major", "minor"] = Field(
-        "all", description="`newest` of all versions, of each major, or of each major.minor."
-    )
-    prereleases: bool = Field(False, description="Also versions like 3.15.0-rc1.")
-
-
-type Tags = Annotated[
-    Annotated[list[Tag], Field(min_length=1), Alternative("list")]
-    | Annotated[TagsDocument, Alternative("mapping")],
-    _either("a list of tags, or keys that choose them (semver, allow, …)"),
-]
-
-
-class ImageDocument(_Strict):
-    """One image and the tags of it that are watched."""
-
-    source: UpstreamName = Field(description="Where it comes from: host/repository.")
+    source: UpstreamName = Field(description="Where it comes from.")
     name: RepositoryPath | None = Field(
-        None, description="Its repository in staging and base; the source's, without `library/`."
+        None,
+        description="Its repository in staging and base; if left out, the source's, without `library/`.",
     )
     tags: Tags = Field(description="The stable tags to watch, or a rule that chooses them.")
-    platforms: Platforms | None = Field(None)
-    test: TestDocument | None = Field(None)
-    gate: GateDocument | None = Field(None)
-    watch: WatchDocument | None = Field(None)
+    platforms: Platforms | None = Field(None, description="As `defaults.platforms`, for it alone.")
+    test: TestDocument | None = Field(None, description="As `defaults.test`, for it alone.")
+    gate: GateDocument | None = Field(
+        None, description="What it must pass, where that is not as in `defaults.gate`."
+    )
+    watch: WatchDocument | None = Field(
+        None, description="How its tags are read, where that is not as in `defaults.watch`."
+    )
 
 
-class UpstreamDocument(_Strict):
-    """A registry that images come from, and how it wants to be asked."""
+class UpstreamDocument(Strict):
+    """A registry that images come from, and how it wants to be asked.
+
+    It need not be listed; this is for those that need credentials, limits or webhooks of their own. What is secret
+    is an app setting, and only its name stands here.
+    """
 
     registry: UpstreamHost = Field(description="Its host, as in the images' `source`.")
     credentials: SettingName | None = Field(
-        None, description="Signs in with UPSTREAM_<NAME>_USERNAME and UPSTREAM_<NAME>_PASSWORD."
+        None,
+        description="Signs in with the app settings `UPSTREAM_<NAME>_USERNAME` and `UPSTREAM_<NAME>_PASSWORD`.",
     )
-    entra: bool = Field(False, description="Another ACR, where the app signs in as itself.")
+    entra: bool = Field(
+        False, description="Whether it is another ACR, where the app signs in as itself."
+    )
     resource_id: RegistryId | None = Field(
         None, alias="resourceId", description="Another ACR's ARM id; imports go by it."
     )
-    concurrency: int | None = Field(None, ge=1, le=100, description="Requests at a time.")
-    rate: float | None = Field(None, gt=0, le=1000, description="Requests a second.")
+    concurrency: int | None = Field(
+        None, ge=1, le=100, description="Requests at a time; if left out, as the app is set."
+    )
+    rate: float | None = Field(
+        None, gt=0, le=1000, description="Requests a second; if left out, as many as it answers."
+    )
     reserve: int = Field(
         10, ge=0, le=10_000, description="Pulls that are left to others, by its own rate limit."
     )
@@ -198,43 +102,61 @@ class UpstreamDocument(_Strict):
         None, min_length=1, description="Other hosts that may give its tokens."
     )
     webhook: SettingName | None = Field(
-        None, description="Its pushes are proven with WEBHOOK_<NAME>_SECRET."
+        None, description="Its pushes are proven with the app setting `WEBHOOK_<NAME>_SECRET`."
     )
 
 
-class WaiverDocument(_Strict):
-    """Forgives one finding."""
+class WaiverDocument(Strict):
+    """Forgives one finding, for a reason somebody stands by, until a day.
 
-    id: Sentence = Field(description="The finding, like CVE-2025-0001.")
-    image: NameGlob
-    package: Sentence | None = Field(None, description="Only in this package.")
-    reason: Sentence
-    owner: Sentence
-    expires: Day
+    A waived finding does not block, and every decision that rests on a waiver names it. It never replaces a report.
+    A week before it expires it is reported. One that has expired waives nothing, and is no fault. The same finding is
+    waived once for the same images and package; a waiver that matches no image of the catalog is noted.
+    """
+
+    id: FindingId = Field(description="The finding; upper and lower case are the same.")
+    image: NameGlob = Field(
+        description="Of which images, by name: `*` is any text, slashes too, `?` any character."
+    )
+    package: PackageName | None = Field(
+        None, description="Only in this package; if left out, in every one."
+    )
+    reason: Sentence = Field(description="Why the finding is no danger there.")
+    owner: Sentence = Field(description="Who says so, and is asked when it expires.")
+    expires: Day = Field(description="The last day it holds, in UTC.")
 
 
-class RebuildDocument(_Strict):
-    """A GitHub workflow to run when a base repository's tag moves."""
+class RebuildDocument(Strict):
+    """A GitHub workflow to run when a base repository's tag moves. None is started yet, only ACR tasks are."""
 
     when: RepositoryPath = Field(description="The repository in the base registry.")
-    github: GithubRepository
-    workflow: Workflow
-    ref: GitRef
+    github: GithubRepository = Field(description="Where the workflow is.")
+    workflow: Workflow = Field(description="Its file in `.github/workflows`.")
+    ref: GitRef = Field(description="On what it runs.")
 
 
-class CatalogDocument(_Strict):
+class CatalogDocument(Strict):
     """What Breakwater watches, buffers, gates, promotes and rebuilds."""
 
     staging: NamespaceName = Field(description="Where candidates are examined.")
     base: NamespaceName = Field(description="Where builds take their base images from.")
     apps: list[RegistryHost] = Field([], description="Registries whose tasks build apps.")
-    defaults: DefaultsDocument = Field(default_factory=DefaultsDocument)  # type: ignore[arg-type]  # all defaults
-    images: list[ImageDocument] = Field(min_length=1)
+    defaults: DefaultsDocument = Field(
+        default_factory=DefaultsDocument,  # type: ignore[arg-type]  # all defaults
+        description="What holds for every image that does not say otherwise.",
+    )
+    images: list[ImageDocument] = Field(min_length=1, description="The images, and their tags.")
     upstreams: list[UpstreamDocument] = Field(
         [], description="Registries that need credentials, limits or webhooks of their own."
     )
-    waivers: list[WaiverDocument] = Field([])
-    rebuild: list[RebuildDocument] = Field([])
+    waivers: list[WaiverDocument] = Field([], description="Findings that are forgiven.")
+    vex: list[VexFile] = Field(
+        [],
+        description="OpenVEX or CycloneDX VEX documents beside the catalog: what they call not affected or fixed does "
+        "not block, as if it were waived.",
+        json_schema_extra={"uniqueItems": True},
+    )
+    rebuild: list[RebuildDocument] = Field([], description="GitHub workflows that rebuild apps.")
 
 
 class _Editors(GenerateJsonSchema):

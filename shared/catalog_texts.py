@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from shared.catalog_faults import quoted
 from shared.oci.platform import Platform
@@ -22,6 +23,9 @@ _REF = re.compile(r"(?!.*(?:\.\.|//|@\{))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 _GLOB = re.compile(r"[a-z0-9._/*?-]{1,255}")
 _LONGEST_RULE = 200  # characters of a range or an expression; a tag has 128 at most
 _LONGEST_SETTLE = timedelta(hours=24)  # beyond that it is `gate.age` that is meant
+_SHORTEST_MAX_AGE = timedelta(hours=1)  # below it a report is too old before anybody has read it
+_LAST_YEAR = 2099  # a waiver "for ever" is what waivers are there to avoid
+_CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}", re.IGNORECASE)  # CVE's own syntax of ids
 
 # Patterns that the JSON Schema has too, so they keep to what Python and ECMAScript share.
 _PREFIX = "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,99}"  # how a tag may begin (distribution-spec, <reference>)
@@ -49,19 +53,30 @@ def refusal(expected: str) -> PydanticCustomError:
     return PydanticCustomError("expected", "{expected}", {"expected": expected})
 
 
-def _must(expected: str, holds: Callable[[str], object]) -> AfterValidator:
-    """Make a check of a text; it fails where `holds` answers False or None, or raises ValueError."""
+@dataclass(frozen=True, slots=True)
+class Must:
+    """A check of a text; it fails where `holds` answers False or None, or raises ValueError.
 
-    def check(text: str) -> str:
+    `expected` says in words what the text must be: in faults, and in the documentation of the keys.
+    """
+
+    expected: str
+    holds: Callable[[str], object]
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check a text after its type (pydantic, "Handling custom generic classes and metadata")."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, text: str) -> str:
         try:
-            answer = holds(text)
+            answer = self.holds(text)
         except ValueError:
             answer = False
         if answer is False or answer is None:
-            raise refusal(expected)
+            raise refusal(self.expected)
         return text
-
-    return AfterValidator(check)
 
 
 def _range(text: str) -> str:
@@ -103,28 +118,50 @@ def _platform(text: str) -> bool:
     return str(Platform.parse(text)) == text
 
 
+def _vex(text: str) -> bool:
+    return _script(text) and text.endswith(".json")
+
+
+def _max_age(text: str) -> bool:
+    return not timedelta() < duration(text) < _SHORTEST_MAX_AGE
+
+
+def _finding(text: str) -> bool:
+    # What can never equal a finding's id would wait in the catalog, and waive nothing.
+    if not text or text != text.strip() or not text.isprintable() or "*" in text:
+        return False
+    return not text.casefold().startswith("cve") or _CVE.fullmatch(text) is not None
+
+
+def _package(text: str) -> bool:
+    return text != "" and text == text.strip() and text.isprintable() and "*" not in text
+
+
 def _day(text: str) -> bool:
     return date.fromisoformat(text).isoformat() == text  # ISO 8601 has other spellings
 
 
 type Duration = Annotated[
     str,
-    _must("a duration like 90m, 24h or 7d", duration),
+    Must("a duration like 90m, 24h or 7d", duration),
     Field(json_schema_extra={"pattern": "^[0-9]{1,4}[mhd]$"}),
 ]
 type Settle = Annotated[
     str,
-    _must("a duration like 5m or 2h", duration),
-    _must("a duration of at most 24h", lambda text: duration(text) <= _LONGEST_SETTLE),
+    Must("a duration like 5m or 2h", duration),
+    Must("a duration of at most 24h", lambda text: duration(text) <= _LONGEST_SETTLE),
+    Field(json_schema_extra={"pattern": "^[0-9]{1,4}[mhd]$"}),
+]
+type MaxAge = Annotated[
+    str,
+    Must("a duration like 24h or 7d, of at least 1h, or 0h for any", _max_age),
     Field(json_schema_extra={"pattern": "^[0-9]{1,4}[mhd]$"}),
 ]
 type Tag = Annotated[
     str,
-    _must(f"a tag of at most {LONGEST_STABLE} characters", is_tag),
-    _must(
-        f"a tag of at most {LONGEST_STABLE} characters", lambda text: len(text) <= LONGEST_STABLE
-    ),
-    _must(
+    Must(f"a tag of at most {LONGEST_STABLE} characters", is_tag),
+    Must(f"a tag of at most {LONGEST_STABLE} characters", lambda text: len(text) <= LONGEST_STABLE),
+    Must(
         "a tag that does not end like a unique tag (dash, 16 hex digits)",
         lambda text: split_unique(text) is None,
     ),
@@ -132,15 +169,16 @@ type Tag = Annotated[
 ]
 type VersionRange = Annotated[
     str,
-    _must(
-        f"a range of 1 to {_LONGEST_RULE} characters", lambda text: 0 < len(text) <= _LONGEST_RULE
+    Must(
+        f"a range of versions like >=3.12 <3.15, of 1 to {_LONGEST_RULE} characters",
+        lambda text: 0 < len(text) <= _LONGEST_RULE,
     ),
     AfterValidator(_range),
     Field(json_schema_extra={"minLength": 1, "maxLength": _LONGEST_RULE}),
 ]
 type Expression = Annotated[
     str,
-    _must(
+    Must(
         f"an RE2 expression of 1 to {_LONGEST_RULE} characters",
         lambda text: 0 < len(text) <= _LONGEST_RULE,
     ),
@@ -149,45 +187,56 @@ type Expression = Annotated[
 ]
 type Prefix = Annotated[
     str,
-    _must("how a tag may begin, like v or release-", re.compile(_PREFIX).fullmatch),
+    Must("how a tag may begin, like v or release-", re.compile(_PREFIX).fullmatch),
     Field(json_schema_extra={"pattern": f"^{_PREFIX}$"}),
 ]
 type Suffix = Annotated[
     str,
-    _must(
+    Must(
         "how a tag may end after its version, like -slim (no digit or dot first)",
         re.compile(_SUFFIX).fullmatch,
     ),
     Field(json_schema_extra={"pattern": f"^{_SUFFIX}$"}),
 ]
 type PlatformName = Annotated[
-    str, _must("a platform in its plain form, like linux/amd64 or linux/arm/v7", _platform)
+    str, Must("a platform in its plain form, like linux/amd64 or linux/arm/v7", _platform)
 ]
-type RegistryHost = Annotated[str, _must("a login server like contosoapps.azurecr.io", is_host)]
-type UpstreamHost = Annotated[str, _must("a registry's host, like docker.io or ghcr.io", is_host)]
-type RealmHost = Annotated[str, _must("a host like auth.docker.io, without https://", is_host)]
+type RegistryHost = Annotated[str, Must("a login server like contosoapps.azurecr.io", is_host)]
+type UpstreamHost = Annotated[str, Must("a registry's host, like docker.io or ghcr.io", is_host)]
+type RealmHost = Annotated[str, Must("a host like auth.docker.io, without https://", is_host)]
 type NamespaceName = Annotated[
-    str, _must("a registry, or a prefix in one, like contoso.azurecr.io/staging", Namespace.parse)
+    str, Must("a registry, or a prefix in one, like contoso.azurecr.io/staging", Namespace.parse)
 ]
 type UpstreamName = Annotated[
     str,
-    _must("host/repository without tag or digest, like docker.io/library/node", _upstream),
+    Must("host/repository without tag or digest, like docker.io/library/node", _upstream),
 ]
-type RepositoryPath = Annotated[str, _must("a repository path like team/node", is_path)]
-type Sentence = Annotated[str, _must("a few words", lambda text: bool(text.strip()))]
-type Script = Annotated[str, _must("a relative path inside the catalog's folder", _script)]
-type NameGlob = Annotated[str, _must("an image name, or a glob over names", _GLOB.fullmatch)]
+type RepositoryPath = Annotated[str, Must("a repository path like team/node", is_path)]
+type Sentence = Annotated[str, Must("a few words", lambda text: bool(text.strip()))]
+type Script = Annotated[str, Must("a relative path inside the catalog's folder", _script)]
+type VexFile = Annotated[
+    str, Must("a relative path inside the catalog's folder that ends in .json", _vex)
+]
+type FindingId = Annotated[
+    str, Must("a finding's whole id, like CVE-2025-0001 or GHSA-2f9x-5v75-3qv4", _finding)
+]
+type PackageName = Annotated[str, Must("a package's whole name, like libssl3", _package)]
+type NameGlob = Annotated[str, Must("an image name, or a glob over names", _GLOB.fullmatch)]
 type Day = Annotated[
     str,
-    _must("a day like 2027-01-31", _day),
+    Must("a day like 2027-01-31", _day),
+    Must(
+        f"a day no later than {_LAST_YEAR}-12-31",
+        lambda text: date.fromisoformat(text).year <= _LAST_YEAR,
+    ),
     Field(json_schema_extra={"format": "date"}),
 ]
-type GithubRepository = Annotated[str, _must("owner/repository", _GITHUB.fullmatch)]
-type Workflow = Annotated[str, _must("a workflow file like build.yml", _WORKFLOW.fullmatch)]
-type GitRef = Annotated[str, _must("a branch or tag like main", _REF.fullmatch)]
+type GithubRepository = Annotated[str, Must("owner/repository", _GITHUB.fullmatch)]
+type Workflow = Annotated[str, Must("a workflow file like build.yml", _WORKFLOW.fullmatch)]
+type GitRef = Annotated[str, Must("a branch or tag like main", _REF.fullmatch)]
 type SettingName = Annotated[
     str,
-    _must(
+    Must(
         "a name of 1 to 50 lower-case letters, digits or _ (it is part of a setting's name)",
         re.compile(_SETTING).fullmatch,
     ),
@@ -195,7 +244,7 @@ type SettingName = Annotated[
 ]
 type RegistryId = Annotated[
     str,
-    _must(
+    Must(
         "a registry's ARM id (/subscriptions/…/resourceGroups/…/providers/"
         "Microsoft.ContainerRegistry/registries/…)",
         re.compile(_RESOURCE).fullmatch,

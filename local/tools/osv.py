@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local.tools import cvss
+from local.tools.database import METADATA
 from local.tools.errors import ToolError
 from local.tools.versions import Compare, InvalidVersion
 
@@ -62,7 +63,8 @@ def load(folder: Path) -> tuple[Advisory, ...]:
 
     Raises ToolError naming the file: an unreadable advisory must not pass for "not affected".
     """
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    found = folder.glob("*.json") if folder.is_dir() else ()
+    files = sorted(file for file in found if file.name != METADATA)
     if not files:
         message = f"expected advisories (*.json in the OSV format) in {folder}, found none"
         raise ToolError(message)

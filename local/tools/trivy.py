@@ -1,4 +1,4 @@
-"""The stand-in for `trivy image`: a remote image in, Trivy's JSON report out."""
+"""The stand-in for Trivy 0.69: `image` makes a JSON report of a remote image, `version` tells the database's age."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local.tools import flags, osv, sbom
+from local.tools import database, flags, osv, sbom
 from local.tools.errors import ToolError
 from local.tools.registry import Registry
 from local.tools.report import VERSION, Subject, report
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _command(arguments: Sequence[str]) -> None:
-    if list(arguments) in (["version"], ["--version"], ["-v"]):
-        print(f"Version: {VERSION}")
+    if list(arguments) in (["--version"], ["-v"]) or list(arguments[:1]) == ["version"]:
+        _version(arguments[1:])
         return
     if not arguments or arguments[0] not in ("image", "i"):
         found = arguments[0] if arguments else "nothing"
@@ -60,6 +60,22 @@ def _command(arguments: Sequence[str]) -> None:
         Path(output).write_text(text, encoding="utf-8")
     else:
         sys.stdout.write(text)
+
+
+def _version(arguments: Sequence[str]) -> None:
+    options = flags.parse(
+        arguments, valued=frozenset({"format"}), switches=frozenset({"quiet"}), short=_SHORT
+    )
+    known = database.metadata(_advisories(), datetime.now(UTC))
+    match options.one("format"), options.positional:
+        case "json", ():
+            print(json.dumps({"Version": VERSION, "VulnerabilityDB": known}))
+        case "", ():
+            told = "".join(f"\n  {key}: {value}" for key, value in known.items())
+            print(f"Version: {VERSION}\nVulnerability DB:{told}")
+        case found:
+            message = f"version: expected no more than --format json, found {found}"
+            raise ToolError(message)
 
 
 def _scan(options: flags.Flags) -> dict[str, Any]:

@@ -1,71 +1,12 @@
 """The task files' steps, run as the agent runs them: a rendered line through its shell, a stub for each tool."""
 
 import hashlib
-import os
-import re
-import subprocess
-from pathlib import Path
 
 import pytest
-import yaml
 
 from shared.oci.digest import Digest
 from shared.policy.untested import untested
-
-TASKS = Path(__file__).parents[2] / "infra/tasks"
-DIGEST = f"sha256:{'a' * 64}"
-GOOD = {
-    "repository": "library/node",
-    "digest": DIGEST,
-    "platform": "linux/amd64",
-    "candidate": "0123456789abcdef" * 2,
-    "seconds": "60",
-}
-RUN = {"Registry": "localhost:5000", "SharedVolume": "volume"}
-TOOLS = "localhost:5001/base/tools/cssc@sha256:" + "c" * 64
-
-
-class Agent:
-    """An agent with one folder as its workspace, and stubs that note how they were called."""
-
-    def __init__(self, folder: Path) -> None:
-        self.workspace = folder / "workspace"
-        self.stubs = folder / "bin"
-        self.workspace.mkdir()
-        self.stubs.mkdir()
-        # What acr-builder's `docker run … IMAGE` becomes: the entry point, run in the workspace.
-        self.stub("agent-docker-run", f'test "$1" = "{TOOLS}" || exit 99; shift; exec /bin/sh "$@"')
-
-    def stub(self, name: str, body: str) -> None:
-        file = self.stubs / name
-        note = f'printf "%s\\n" "$@" > {self.stubs}/{name}.called\n'
-        file.write_text(f"#!/bin/sh\n{note}{body}\n")
-        file.chmod(0o755)
-
-    def called(self, name: str) -> list[str]:
-        file = self.stubs / f"{name}.called"
-        return file.read_text().splitlines() if file.exists() else []
-
-    def run(self, task: str, step: str, **values: str) -> subprocess.CompletedProcess[str]:
-        line = rendered(task, step, GOOD | values)
-        return subprocess.run(
-            ["/bin/sh", "-c", f"agent-docker-run {line}"],
-            cwd=self.workspace,
-            env={"PATH": f"{self.stubs}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-
-
-def rendered(task: str, step: str, values: dict[str, str]) -> str:
-    """The step's command after templates and aliases, unescaped, as acr-builder leaves it."""
-    found = yaml.safe_load((TASKS / task).read_text())
-    command = next(str(each["cmd"]) for each in found["steps"] if each["id"] == step)
-    command = re.sub(r"\{\{\.Values\.(\w+)\}\}", lambda match: values.get(match[1], ""), command)
-    command = re.sub(r"\{\{\.Run\.(\w+)\}\}", lambda match: RUN[match[1]], command)
-    return re.sub(r"^tools ", f"{TOOLS} ", command.strip()).replace("~tools", TOOLS)
+from tests.contract.tools_agent import DIGEST, GOOD, Agent
 
 
 @pytest.fixture
@@ -138,31 +79,6 @@ def test_a_test_without_its_script_is_refused(agent):
     done = agent.run("test.yaml", "check")
     assert done.returncode == 64
     assert "no test.sh" in done.stderr
-
-
-def test_the_scan_says_nothing_of_its_own_when_it_succeeds(agent):
-    agent.stub(
-        "trivy",
-        "echo breakwater-report sha256:forged; echo breakwater-report x >&2; : > report.json",
-    )
-    done = agent.run("scan.yaml", "scan")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    called = agent.called("trivy")
-    assert called[0] == "image"
-    assert called[called.index("--db-repository") + 1] == "localhost:5001/base/tools/trivy-db:2"
-    assert (
-        called[called.index("--java-db-repository") + 1]
-        == "localhost:5001/base/tools/trivy-java-db:1"
-    )
-    assert called[called.index("--timeout") + 1] == "60s"
-    assert called[-1] == f"localhost:5000/library/node@{DIGEST}"
-
-
-def test_a_failed_scan_shows_trivy_s_words_as_trivy_s(agent):
-    agent.stub("trivy", "printf 'FATAL\\rbreakwater-report x\\nbreakwater-report y\\n' >&2; exit 1")
-    done = agent.run("scan.yaml", "scan")
-    assert done.returncode == 1
-    assert done.stderr == "trivy: FATALbreakwater-report x\ntrivy: breakwater-report y\n"
 
 
 def test_the_report_is_attached_to_the_digest_with_its_candidate(agent):

@@ -53,7 +53,7 @@ ONE_FAULT = [
     ("age: 24h", "age: 24", 11, "defaults.gate.age", "text", '24 (a number; text needs quotes: "24")'),
     ("age: 24h", "age: -1h", 11, "defaults.gate.age", "a duration like", "'-1h'"),
     ("age: 24h", "age:", 11, "defaults.gate.age", "text", "nothing"),
-    ("approval: none", "approval: manual", 13, "defaults.gate.approval", "not supported yet", "'manual'"),
+    ("approval: none", "approval: me", 13, "defaults.gate.approval", "'none' or 'manual'", "'me'"),
     ("mode: enforce", "mode: dream", 14, "defaults.gate.mode", "'enforce' or 'observe'", "'dream'"),
     ("tests/any.sh", "/tests/any.sh", 15, "defaults.test.script", "a relative path", "'/tests/any.sh'"),
     ("{ script: tests/any.sh }", "", 15, "defaults.test", "a value", "nothing"),

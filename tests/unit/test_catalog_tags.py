@@ -181,6 +181,8 @@ def test_a_rule_says_what_it_chooses(rule: TagRule, said: str):
 
 def test_the_command_says_what_rules_choose(tmp_path, capsys):
     place = tmp_path / "catalog.yaml"
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/node.sh").touch()
     other = "  - { source: docker.io/library/x, name: x, tags: { suffix: -a, names: [b, c] } }\n"
     place.write_text(catalog_with("{ semver: '>=20', newest: 2 }") + other)
     assert main([str(place)]) == 0

@@ -264,7 +264,7 @@ def test_json_says_the_same(capsys):
 
 
 def test_the_catalogs_notes_are_told(capsys):
-    made = world(CATALOG.replace("age: 0h", "age: 0h, compare: not-worse"))
+    made = world(CATALOG.replace("age: 0h", "age: 0h, require: [sbom]"))
     notes = gathered(made.services).catalog.notes
     assert notes
     _, out = printed(capsys, made)

@@ -127,8 +127,17 @@ def test_the_report_is_named_by_the_last_step_and_by_no_other():
 def test_the_scan_is_remote_quiet_offline_and_uses_our_own_databases():
     script = split(steps("scan.yaml")[1]["cmd"])[1]
     for part in ("--image-src remote", "--quiet", "--offline-scan", "--skip-version-check",
-                 '--db-repository "$databases/', '--java-db-repository "$databases/', ">trivy.log 2>&1"):  # fmt: skip
+                 '--db-repository "$databases/', '--java-db-repository "$databases/', ">said.log 2>&1"):  # fmt: skip
         assert part in script
+
+
+def test_what_no_stand_in_plays_is_among_the_packages_a_machine_is_given():
+    packages = (TASKS.parents[1] / "tools/debian-packages").read_text().split()
+    played = {path.name for path in (TASKS.parents[1] / "local/tools/bin").iterdir()}
+    for name in FILES:
+        tools = set(re.findall(r"^ *(trivy|jq|oras|docker)\b", text(name), re.MULTILINE))
+        assert tools <= played | set(packages)
+    assert "jq" not in played
 
 
 def test_the_image_under_test_is_caged():
