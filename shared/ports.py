@@ -1,6 +1,6 @@
 """What Breakwater needs of the world: small protocols, and the values they speak in."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -15,6 +15,7 @@ from shared.values import (
     Entry,
     ImportState,
     ImportStatus,
+    Layer,
     Listed,
     Locks,
     Log,
@@ -43,6 +44,7 @@ __all__ = [
     "ImportStatus",
     "Imports",
     "Journal",
+    "Layer",
     "Ledger",
     "Listed",
     "Locks",
@@ -109,6 +111,18 @@ class DataPlane(Protocol):
         annotations: Mapping[str, str],
     ) -> Digest:
         """Attach one blob to the subject as a referrer; return the new manifest's digest."""
+        ...
+
+    def attach_layers(
+        self,
+        repository: Repository,
+        subject: Descriptor,
+        *,
+        artifact_type: str,
+        layers: Sequence[Layer],
+        annotations: Mapping[str, str],
+    ) -> Digest:
+        """Attach several blobs as one referrer, in this order; return the new manifest's digest."""
         ...
 
     def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:

@@ -40,6 +40,15 @@ class ManifestEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """One blob of an artifact that Breakwater writes, with the annotations of its descriptor."""
+
+    media_type: str
+    content: bytes = field(repr=False)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Resolved:
     """What an upstream tag points at now; None when the upstream has no such tag."""
 

@@ -7,7 +7,19 @@ from typing import Any
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
-from shared.policy.facts import Facts, Progress, Scan, Span, Staged, Tested, Watched
+from shared.operators import Ruling, RulingKind
+from shared.policy.facts import (
+    Facts,
+    Foreign,
+    Progress,
+    Promoted,
+    Scan,
+    Span,
+    Staged,
+    Tested,
+    Watched,
+)
+from shared.policy.waiving import Excuse
 from shared.reports.findings import Finding, Report
 from tests.builders import a_digest, an_image
 from tests.fake_clock import START
@@ -18,10 +30,15 @@ CHILD, ARM_CHILD = a_digest(11), a_digest(12)
 REPORT = a_digest(50)
 TAG = "20-alpine"
 HOUR = timedelta(hours=1)
+DATABASE = START - 6 * HOUR
+OTHER_CHILD, OTHER_ARM_CHILD = a_digest(21), a_digest(22)
 
 
-def a_report(*findings: Finding, subject: Digest = CHILD) -> Report:
-    return Report("trivy", subject, START, frozenset(findings), ("os-pkgs: x",))
+def a_report(*findings: Finding, subject: Digest = CHILD, **changes: Any) -> Report:
+    report = Report(
+        "trivy", subject, START, frozenset(findings), ("os-pkgs: x",), DATABASE, "0.69.0"
+    )
+    return replace(report, **changes)
 
 
 def a_scan(*findings: Finding, **changes: Any) -> Scan:
@@ -46,3 +63,29 @@ def some_facts(**changes: Any) -> Facts:
         base={TAG: None},
     )
     return replace(facts, **changes)
+
+
+def a_promoted(*findings: Finding, **changes: Any) -> Promoted:
+    """What base holds under the tag, in staging and scanned like the candidate."""
+    report = a_report(*findings, subject=OTHER_CHILD)
+    scan = a_scan(digest=OTHER_CHILD, report=report)
+    staged = Staged(media_types.OCI_INDEX, START - 400 * HOUR, {AMD64: OTHER_CHILD})
+    return replace(Promoted(OTHER, (TAG,), staged, (scan,)), **changes)
+
+
+def a_foreign(*findings: Finding, **changes: Any) -> Foreign:
+    return replace(Foreign(a_digest(60), a_report(*findings)), **changes)
+
+
+def a_ruling(kind: RulingKind, **changes: Any) -> Ruling:
+    ruling = Ruling("node", DIGEST, kind, "jane", START - HOUR, "looked at it")
+    return replace(ruling, **changes)
+
+
+def an_override(**changes: Any) -> Ruling:
+    return a_ruling(RulingKind.APPROVE, override=True, **changes)
+
+
+def an_excuse(**changes: Any) -> Excuse:
+    """Forgives the finding of `a_finding`."""
+    return replace(Excuse("CVE-2025-0001", "not reachable", "us", "waiver"), **changes)

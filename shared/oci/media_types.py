@@ -16,5 +16,6 @@ ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
 OWN_PREFIX = "application/vnd.breakwater."
 REPORT = "application/vnd.breakwater.report.trivy.v1+json"
 TEST_RESULT = "application/vnd.breakwater.test.v1+json"
+RULING = "application/vnd.breakwater.ruling.v1+json"
 DECISION = "application/vnd.in-toto+json"
 DECISION_ARTIFACT = "application/vnd.breakwater.decision.v1+json"

@@ -1,11 +1,16 @@
 """What can be done about a candidate, and the states that leaves it in."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
+from shared.operators import Ruling
+from shared.policy.waiving import Excuse
+from shared.reports.findings import Finding
+from shared.severity import Severity
 
 
 class State(Enum):
@@ -36,11 +41,20 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class StartScan:
-    """Start the scan run of one platform."""
+    """Start the scan run of one platform's manifest; `of` is the promoted digest it belongs to, None the candidate."""
 
     platform: Platform
     digest: Digest
     attempt: int
+    of: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Bring what base holds under these tags into staging, to be scanned for the comparison."""
+
+    digest: Digest
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +90,62 @@ class Rest:
     """Nothing is left to do."""
 
 
-type Action = Import | StartScan | StartTest | Wait | Hold | Promote | Rest
+type Action = Import | Stage | StartScan | StartTest | Wait | Hold | Promote | Rest
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """How a candidate's findings differ from a promoted digest's, on one platform; counts by severity."""
+
+    promoted: Digest
+    platform: Platform
+    added: Mapping[Severity, int] = field(default_factory=dict)
+    removed: Mapping[Severity, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """A finding that would have blocked, and what excused it."""
+
+    platform: Platform
+    finding: Finding
+    excuse: Excuse
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a verdict rests on besides its reasons.
+
+    `unexamined` are platforms that come along with the image and were not asked for; `hastened` says that a fix
+    did not have to age.
+    """
+
+    excused: tuple[Excused, ...] = ()
+    deltas: tuple[Delta, ...] = ()
+    approval: Ruling | None = None
+    unexamined: tuple[Platform, ...] = ()
+    hastened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Enforced:
+    """What `mode: enforce` would have said where `mode: observe` promoted."""
+
+    state: State
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Exactly one action, the state it leaves the candidate in, and why."""
+    """Exactly one action, the state it leaves the candidate in, and why.
+
+    `rule` names the rule that answered, `remedies` are sentences that say what would change the answer.
+    """
 
     action: Action
     state: State
     reasons: tuple[str, ...]
+    rule: str = ""
+    remedies: tuple[str, ...] = ()
+    grounds: Grounds = Grounds()
+    enforced: Enforced | None = None

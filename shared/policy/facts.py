@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from shared.catalog import Image
+from shared.catalog import Image, Requirement
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
+from shared.operators import Ruling
+from shared.policy.waiving import Excuse
 from shared.reports.findings import Report
 
 
@@ -66,8 +68,20 @@ class Progress(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Foreign:
+    """A report that somebody else attached; it can only add findings. `error` says why it cannot be read."""
+
+    digest: Digest
+    report: Report | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
-    """The newest scan of one platform; a report only if it is the one its own run's log names."""
+    """The newest scan of one platform; a report only if it is the one its own run's log names.
+
+    `attempt` is its number, `failures` how many attempts have come to nothing since the last report.
+    """
 
     platform: Platform
     digest: Digest
@@ -77,6 +91,22 @@ class Scan:
     report: Report | None = None
     report_digest: Digest | None = None
     error: str = ""
+    failures: int = 0
+    foreign: tuple[Foreign, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What base holds under some of the candidate's tags, and its own scans, to compare with.
+
+    `staged` is staging's copy of it, which is what can be scanned; `lost` says why there will be none.
+    """
+
+    digest: Digest
+    tags: tuple[str, ...]
+    staged: Staged | None = None
+    scans: tuple[Scan, ...] = ()
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +131,9 @@ class Facts:
 
     `base` is what each watched tag points at in the base registry; `decided` tells whether the
     base registry holds a decision about this very digest. `called` is the media type by which upstream
-    called it, "" if that is not known.
+    called it, "" if that is not known. `promoted` is there when the gate compares: one for each other digest
+    that base holds under its tags. `excuses` are those of this image and digest, in force or not;
+    `proven` is what runs of ours have made or checked. `adopted` are tags of base under which others had promoted it.
     """
 
     image: Image
@@ -113,3 +145,8 @@ class Facts:
     base: Mapping[str, Digest | None] = field(default_factory=dict)
     decided: bool = False
     called: str = ""
+    promoted: tuple[Promoted, ...] = ()
+    excuses: tuple[Excuse, ...] = ()
+    rulings: tuple[Ruling, ...] = ()
+    proven: frozenset[Requirement] = frozenset()
+    adopted: frozenset[str] = frozenset()

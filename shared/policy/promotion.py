@@ -18,12 +18,26 @@ KEEP = Locks(write=True, delete=False)
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Another digest that a stable tag of base holds, and what keeps it when the tag moves on.
+
+    `kept` are its manifests that must not be deleted, with their locks now; they matter once it has its unique
+    tag, and until that is locked.
+    """
+
+    digest: Digest
+    unique: tuple[Digest, Locks] | None = None
+    kept: Mapping[Digest, Locks] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Base:
     """What the base registry holds of a candidate.
 
     `stable` and `unique` are keyed by stable tag; `kept` are the manifests that must not be
-    deleted (the image, its platforms, its decision and reports) with their locks now. `stable` and
-    `kept` matter once nothing is missing and the decision is there; until then they may be empty.
+    deleted (the image, its platforms, its decision and reports) with their locks now; `held` are the
+    other digests that stable tags hold. `stable`, `kept` and `held` matter once nothing is missing and the
+    decision is there; until then they may be empty.
     """
 
     holds: bool
@@ -33,6 +47,7 @@ class Base:
     decision: Digest | None = None
     kept: Mapping[Digest, Locks] = field(default_factory=dict)
     rebuilds_asked: frozenset[str] = frozenset()
+    held: Mapping[str, Held] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +79,16 @@ class TagUnique:
 
 
 @dataclass(frozen=True, slots=True)
+class TagHeld:
+    """Give another digest, which a stable tag still holds, its unique tag: no promotion loses an image."""
+
+    tag: str
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class AttachDecision:
-    """Attach the in-toto statement that says why."""
+    """Attach the in-toto statements that say why, and what was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +116,7 @@ type Step = (
     CopyImage
     | CopyReferrers
     | TagUnique
+    | TagHeld
     | AttachDecision
     | Lock
     | MoveTag
@@ -121,16 +145,19 @@ def refusal(manifests: Iterable[Manifest], about: Set[Digest] = frozenset()) -> 
 
 
 def decided(manifest: Manifest, digest: Digest) -> Digest | None:
-    """Return the one blob of a manifest that is made like our decision about the digest."""
+    """Return the first blob of a manifest that is made like our decision about the digest.
+
+    Behind it there may be more statements, about what was found; a decision of before has none.
+    """
     subject = manifest.subject.digest if manifest.subject else None
-    kinds = [layer.media_type for layer in manifest.layers]
+    kinds = {layer.media_type for layer in manifest.layers}
     if manifest.artifact_type != media_types.DECISION_ARTIFACT or subject != digest:
         return None
-    return manifest.layers[0].digest if kinds == [media_types.DECISION] else None
+    return manifest.layers[0].digest if kinds == {media_types.DECISION} else None
 
 
 def named(content: bytes, base: Repository, digest: Digest) -> tuple[Digest, ...] | None:
-    """Return the reports and results a decision names; None if it is none of ours on this digest."""
+    """Return the reports, results and rulings a decision names; None if it is none of ours on this digest."""
     try:
         body = json.loads(content)
         [subject] = body["subject"]
@@ -142,9 +169,11 @@ def named(content: bytes, base: Repository, digest: Digest) -> tuple[Digest, ...
             return None
         reports = [Digest(each["report"]) for each in predicate["scans"]]
         results = [Digest(each["result"]) for each in predicate["tests"]]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        approval = predicate.get("approval") or {}  # decisions of before name none
+        rulings = [Digest(approval["referrer"])] if approval.get("referrer") else []
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # a forgery may be anything
-    return (*reports, *results)
+    return (*reports, *results, *rulings)
 
 
 def next_step(digest: Digest, tags: tuple[str, ...], base: Base) -> Step | None:
@@ -165,6 +194,26 @@ def next_step(digest: Digest, tags: tuple[str, ...], base: Base) -> Step | None:
         or _moved(digest, tags, base)
         or next((AskRebuilds(tag) for tag in tags if tag not in base.rebuilds_asked), None)
     )
+
+
+def keep(tag: str, held: Held) -> TagHeld | Lock | Collision | None:
+    """Return the next step towards keeping what the stable tag holds, or None when it is kept.
+
+    Its unique tag is locked last, so one that is locked says that the manifests are kept too.
+    """
+    unique = unique_tag(tag, held.digest)
+    if held.unique is None:
+        return TagHeld(unique, held.digest)
+    found, locks = held.unique
+    if found != held.digest:
+        reason = f"unique tag collision: {unique} is {found}, so what {tag} holds cannot be kept"
+        return Collision(reason)
+    if locks == UNIQUE_TAG_LOCKS:
+        return None
+    loose: dict[str | Digest, Locks] = {
+        each: KEEP for each, locks in held.kept.items() if locks.delete
+    }
+    return Lock({**loose, unique: UNIQUE_TAG_LOCKS})
 
 
 def _copied(unique: Mapping[str, str], base: Base) -> Step | None:
@@ -191,7 +240,7 @@ def _moved(digest: Digest, tags: tuple[str, ...], base: Base) -> Step | None:
     for tag in tags:
         entry = base.stable.get(tag)
         if entry is None or entry[0] != digest:
-            return MoveTag(tag)
+            return (keep(tag, base.held[tag]) if tag in base.held else None) or MoveTag(tag)
         if entry[1].delete:
             return Lock({tag: KEEP})
     return None

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from shared.oci.digest import Digest
+from shared.operators import Ruling
 from shared.policy.facts import Watched
 
 
@@ -14,9 +15,13 @@ class Standing(Enum):
     CURRENT = "current"  # upstream's digest now
     HELD = "held"  # base already has it; it stays whatever upstream does
     DWELLED = "dwelled"  # was upstream's long enough, and is newer than what base holds
+    RELEASED = "released"  # upstream replaced it too soon, and an operator released it all the same
     SUPERSEDED = "superseded"  # base holds something newer
     WITHDRAWN = "withdrawn"  # upstream replaced it too soon
     UNKNOWN = "unknown"  # never seen as upstream's digest of this tag
+
+
+_ELIGIBLE = frozenset({Standing.CURRENT, Standing.HELD, Standing.DWELLED, Standing.RELEASED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +35,45 @@ class TagStanding:
     @property
     def eligible(self) -> bool:
         """Whether the digest may carry the tag."""
-        return self.standing in (Standing.CURRENT, Standing.HELD, Standing.DWELLED)
+        return self.standing in _ELIGIBLE
 
 
 def standing(
-    watched: Watched, digest: Digest, base: Digest | None, dwell: timedelta, now: datetime
+    watched: Watched,
+    digest: Digest,
+    base: Digest | None,
+    dwell: timedelta,
+    now: datetime,
+    *,
+    released: Ruling | None = None,
+    adopted: bool = False,
 ) -> TagStanding:
-    """Judge one tag. A digest upstream replaced within `dwell` was withdrawn for a reason (design §4)."""
+    """Judge one tag. A digest upstream replaced within `dwell` was withdrawn for a reason (design §4).
+
+    `released` is an operator's word that it may be promoted although upstream withdrew it. It says nothing about
+    tags that were never upstream's for this digest, nor about those that base holds something newer under. What
+    was `adopted` under the tag has had its time there once base's tag is another digest.
+    """
     tag = watched.tag
     if watched.current == digest:
         return TagStanding(tag, Standing.CURRENT, f"upstream's {tag} is this digest")
     span = watched.span(digest)
     if base == digest:
         return TagStanding(tag, Standing.HELD, f"base's {tag} is this digest")
+    if span is None and adopted and base is not None:
+        reason = f"base's {tag} held it before Breakwater, and has moved on"
+        return TagStanding(tag, Standing.SUPERSEDED, reason)
     if span is None:
         reason = f"this digest was never seen as upstream's {tag}"
         return TagStanding(tag, Standing.UNKNOWN, reason)
     if base is not None and watched.later(base, digest):
         return TagStanding(tag, Standing.SUPERSEDED, f"base's {tag} holds a newer digest")
     lasted = (span.end or now) - span.start
-    if lasted < dwell:
-        reason = f"upstream withdrew it: it was {tag} for {lasted}, less than the dwell of {dwell}"
+    if lasted >= dwell:
+        return TagStanding(tag, Standing.DWELLED, f"it was upstream's {tag} for {lasted}")
+    reason = f"upstream withdrew it: it was {tag} for {lasted}, less than the dwell of {dwell}"
+    if released is None:
         return TagStanding(tag, Standing.WITHDRAWN, reason)
-    return TagStanding(tag, Standing.DWELLED, f"it was upstream's {tag} for {lasted}")
+    said = f": {released.comment}" if released.comment else ""
+    reason = f"{reason}; {released.by} released it on {released.at:%Y-%m-%d}{said}"
+    return TagStanding(tag, Standing.RELEASED, reason)

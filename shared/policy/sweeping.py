@@ -10,7 +10,8 @@ from shared.policy.actions import State
 from shared.policy.promotion import UNIQUE_TAG_LOCKS
 from shared.ports import TagEntry
 
-_SETTLED = frozenset({State.PROMOTED.value, State.SUPERSEDED.value, State.REJECTED.value})
+# What sweeps leave alone unless a tag points at it.
+SETTLED = frozenset({State.PROMOTED.value, State.SUPERSEDED.value, State.REJECTED.value})
 _ROUTINE = timedelta(hours=24)  # between two looks at what is promoted and seems to be all right
 
 
@@ -41,7 +42,7 @@ def worth_a_look(known: Known, now: datetime, forgiven: timedelta) -> bool:
     if known.state == State.PROMOTED.value and known.current and not known.drifted:
         last = max((each for each in (known.since, known.looked) if each), default=None)
         return last is None or now >= last + _ROUTINE
-    return known.current or known.state not in _SETTLED
+    return known.current or known.state not in SETTLED
 
 
 def has_drifted(digest: Digest, tags: Iterable[str], base: Mapping[str, TagEntry]) -> bool:
@@ -52,7 +53,7 @@ def has_drifted(digest: Digest, tags: Iterable[str], base: Mapping[str, TagEntry
     """
     return any(
         not _is_kept(base.get(tag), digest)
-        or not _is_fixed(base.get(unique_tag(tag, digest)), digest)
+        or not is_fixed(base.get(unique_tag(tag, digest)), digest)
         for tag in tags
     )
 
@@ -61,5 +62,6 @@ def _is_kept(entry: TagEntry | None, digest: Digest) -> bool:
     return entry is not None and entry.digest == digest and not entry.locks.delete
 
 
-def _is_fixed(entry: TagEntry | None, digest: Digest) -> bool:
+def is_fixed(entry: TagEntry | None, digest: Digest) -> bool:
+    """Tell whether a unique tag is as it ought to be: this digest, neither writable nor deletable."""
     return entry is not None and entry.digest == digest and entry.locks == UNIQUE_TAG_LOCKS

@@ -11,10 +11,10 @@ from shared.reports.findings import InvalidReport
 LONGEST = 2000  # characters of an identifier, package, version or target
 
 
-def document(raw: bytes, limit: int) -> dict[str, Any]:
+def document(raw: bytes, limit: int, what: str = "a report") -> dict[str, Any]:
     """Read one JSON object of at most `limit` bytes, no key twice. Raises InvalidReport."""
     if len(raw) > limit:
-        message = f"expected a report of at most {limit} bytes, found {len(raw)}"
+        message = f"expected {what} of at most {limit} bytes, found {len(raw)}"
         raise InvalidReport(message)
     try:
         body = json.loads(
@@ -24,10 +24,10 @@ def document(raw: bytes, limit: int) -> dict[str, Any]:
             parse_float=_finite,
         )
     except (ValueError, RecursionError) as error:
-        message = f"expected a report in JSON, found {raw[:40]!r} ({error})"
+        message = f"expected {what} in JSON, found {raw[:40]!r} ({error})"
         raise InvalidReport(message) from error
     if not isinstance(body, dict):
-        message = f"expected a report as a JSON object, found {_kind(body)}"
+        message = f"expected {what} as a JSON object, found {_kind(body)}"
         raise InvalidReport(message)
     return body
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.catalog import Approval, ScanMode
+from shared.oci.digest import Digest
 from shared.policy.candidate import (
     MAX_ATTEMPTS,
     Action,
@@ -14,6 +15,7 @@ from shared.policy.candidate import (
     Import,
     Promote,
     Rest,
+    Stage,
     StartScan,
     StartTest,
     State,
@@ -79,7 +81,7 @@ def a_gone(lasted: timedelta) -> tuple[Watched, ...]:
         (
             {"base": {TAG: DIGEST}, "decided": False, "scans": ()},
             Hold(None),
-            State.HELD,
+            State.PROMOTED,
             "nothing is known of a scan",
         ),
         (
@@ -114,7 +116,7 @@ def a_gone(lasted: timedelta) -> tuple[Watched, ...]:
             "not scanned on",
         ),
         (
-            {"scans": (Scan(AMD64, CHILD, Progress.ENDED, 3, "r1", error="it broke"),)},
+            {"scans": (Scan(AMD64, CHILD, Progress.ENDED, 7, "r1", error="it broke", failures=3),)},
             Rest(),
             State.FAILED,
             "scanning linux/amd64 failed 3 times: it broke",
@@ -180,6 +182,7 @@ def test_each_rule_gives_one_action_a_state_and_a_reason(
         {"scans": (a_scan(report=a_report(subject=OTHER)),)},
         {"scans": (a_scan(report=replace(a_report(), subject=None)),)},
         {"scans": (a_scan(platform=ARM64),)},
+        {"scans": (a_scan(), a_scan())},
         {"test": a_test(digest=OTHER)},
         {"test": a_test(platform=ARM64)},
     ],
@@ -188,6 +191,7 @@ def test_each_rule_gives_one_action_a_state_and_a_reason(
         "a report about another digest",
         "a report about nothing",
         "a scan of another platform",
+        "two scans of one platform",
         "a test of another digest",
         "a test on another platform",
     ],
@@ -199,6 +203,39 @@ def test_a_verdict_about_something_else_is_no_verdict(changes: dict[str, Any]):
     assert decision.reasons
 
 
+def test_every_rule_says_its_name_and_what_would_change_its_answer():
+    held = decide(some_facts(image=AGED, staged=Staged("", START - HOUR, {AMD64: CHILD})), START)
+    passed = decide(some_facts(), START)
+
+    assert held.rule == "aged"
+    assert held.remedies == (
+        "nothing to do: it is looked at again on 2026-11-24 at 11:00 UTC",
+        "or change the catalog, for node: a shorter `age`, or `skip_age_for_fixes: true`",
+    )
+    assert (passed.rule, passed.remedies) == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("base", "action"),
+    [
+        ({TAG: DIGEST}, Stage(DIGEST, (TAG,))),
+        ({TAG: DIGEST, "20": DIGEST}, Stage(DIGEST, (TAG,))),
+        ({TAG: CHILD}, Hold(None)),
+        ({"20": DIGEST}, Hold(None)),
+    ],
+)
+def test_what_staging_lacks_and_upstream_has_left_comes_from_base_where_it_may_stay(
+    base: dict[str, Digest], action: Action
+):
+    facts = some_facts(staged=None, watched=a_gone(13 * HOUR), image=AGED, base=base)
+
+    assert decide(facts, START).action == action
+
+
+def test_what_upstream_still_has_comes_from_upstream_even_if_base_holds_it():
+    assert decide(some_facts(staged=None, base={TAG: DIGEST}), START).action == Import(TAG)
+
+
 def test_a_candidate_is_promoted_the_moment_it_has_aged():
     staged = Staged("", START, {AMD64: CHILD})
     facts = some_facts(image=AGED, staged=staged)
@@ -208,7 +245,7 @@ def test_a_candidate_is_promoted_the_moment_it_has_aged():
 
 
 def test_a_scan_that_is_exhausted_ends_the_candidate_whatever_the_other_one_does():
-    lost = Scan(AMD64, CHILD, Progress.ENDED, MAX_ATTEMPTS, "r1", error="it broke")
+    lost = Scan(AMD64, CHILD, Progress.ENDED, 9, error="it broke", failures=MAX_ATTEMPTS)
     image = an_image(platforms=("linux/amd64", "linux/arm64"))
     staged = Staged("", START, {AMD64: CHILD, ARM64: ARM_CHILD})
     facts = some_facts(image=image, staged=staged, scans=(Scan(ARM64, ARM_CHILD), lost))

@@ -2,168 +2,108 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from random import Random
+from typing import assert_never
 
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from shared.catalog import Approval, Gate, Image, ScanMode, Severity
+from shared.catalog import Approval, Compare, Counted, Image, Mode, ScanMode
+from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
+from shared.operators import Ruling, RulingKind
 from shared.policy.candidate import (
-    MAX_ATTEMPTS,
     Action,
     Hold,
     Import,
     Promote,
     Rest,
+    Stage,
     StartScan,
     StartTest,
     State,
     Wait,
     decide,
 )
-from shared.policy.facts import Facts, Progress, Scan, Span, Staged, Tested, Watched
-from shared.reports.findings import Finding
-from tests.builders import a_finding, an_image
-from tests.candidates import (
-    AMD64,
-    ARM64,
-    ARM_CHILD,
-    CHILD,
-    DIGEST,
-    HOUR,
-    OTHER,
-    REPORT,
-    TAG,
-    a_report,
-    a_scan,
-    a_test,
-    some_facts,
-)
+from shared.policy.facts import Facts, Progress, Promoted, Scan, Staged, Tested
+from shared.policy.waiving import excuse_for, in_force
+from tests.any_candidates import any_facts
+from tests.candidates import AMD64, ARM64, ARM_CHILD, CHILD, OTHER_ARM_CHILD, OTHER_CHILD, a_ruling
 from tests.fake_clock import START
 
-_digests = st.sampled_from([DIGEST, OTHER, CHILD, ARM_CHILD])
-_times = st.integers(-100, 0).map(lambda hours: START + hours * HOUR)
-_findings = st.lists(
-    st.builds(
-        a_finding,
-        id=st.sampled_from(["CVE-1", "CVE-2", "CVE-3"]),
-        severity=st.sampled_from(Severity),
-        fixed=st.sampled_from(["", "2"]),
-    ),
-    max_size=3,
-)
-_attempts = st.integers(0, MAX_ATTEMPTS)
-_platforms = st.sampled_from([AMD64, ARM64])
 
-
-@st.composite
-def _spans(draw: st.DrawFn) -> tuple[Span, ...]:
-    starts = sorted(draw(st.lists(_times, max_size=3)))
-    digests = [draw(_digests) for _ in starts]
-    ends = [*starts[1:], draw(st.sampled_from([None, START]))]
-    return tuple(map(Span, digests, starts, ends))
-
-
-@st.composite
-def _scans(draw: st.DrawFn) -> Scan:
-    report = draw(
-        st.none()
-        | st.builds(lambda found, of: a_report(*found, subject=of), _findings, _digests)
-        | st.just(a_report())
-    )
-    progress, attempt = draw(st.sampled_from(Progress)), draw(_attempts)
-    return Scan(draw(_platforms), draw(_digests), progress, attempt, "r1", report, REPORT)
-
-
-_gates = st.builds(
-    Gate,
-    scan=st.sampled_from(ScanMode),
-    block=st.sampled_from([Severity.LOW, Severity.HIGH, Severity.CRITICAL]),
-    fixable_only=st.booleans(),
-    age=st.sampled_from([timedelta(), HOUR, 24 * HOUR]),
-    dwell=st.sampled_from([timedelta(), 12 * HOUR]),
-    approval=st.sampled_from([Approval.NONE, Approval.NONE, Approval.MANUAL]),
-)
-_images = st.builds(
-    lambda gate, platforms, script: an_image(gate=gate, platforms=platforms, script=script),
-    _gates,
-    st.sampled_from([("linux/amd64",), ("linux/amd64", "linux/arm64"), ()]),
-    st.sampled_from(["", "t.sh"]),
-)
-_staged = st.none() | st.builds(
-    Staged,
-    st.just(""),
-    _times,
-    st.sampled_from([{}, {AMD64: CHILD}, {AMD64: CHILD, ARM64: ARM_CHILD}]),
-)
-_tests = st.none() | st.builds(
-    Tested,
-    _platforms,
-    _digests,
-    st.sampled_from(Progress),
-    _attempts,
-    passed=st.none() | st.booleans(),
-)
-_histories = _spans() | st.just((Span(DIGEST, START - 48 * HOUR),))
-
-
-_tags = st.sampled_from([(), (TAG,), (TAG, "22-alpine")])
-
-
-@st.composite
-def any_facts(draw: st.DrawFn) -> Facts:
-    return Facts(
-        image=draw(_images),
-        digest=DIGEST,
-        watched=tuple(Watched(tag, draw(_histories)) for tag in draw(_tags)),
-        staged=draw(_staged),
-        scans=draw(st.lists(_scans() | st.just(a_scan()), max_size=3).map(tuple)),
-        test=draw(_tests | st.just(a_test())),
-        base={tag: draw(st.none() | _digests) for tag in (TAG, "22-alpine")},
-        decided=draw(st.booleans()),
+def overridden(facts: Facts) -> bool:
+    """Say in other words than the policy's whether somebody overrides."""
+    return any(
+        each.kind is RulingKind.APPROVE
+        and each.override
+        and each.comment != ""
+        and (each.image, each.digest) == (facts.image.name, facts.digest)
+        for each in facts.rulings
     )
 
 
 def proven(facts: Facts, image: Image, at: Mapping[Platform, Digest]) -> bool:
     """Say in other words than the policy's what must hold before a verdict may be "promote"."""
-    if image.gate.scan is ScanMode.TRIVY:
-        for platform in image.platforms:
-            scans = [each for each in facts.scans if each.platform == platform]
-            for scan in scans[-1:]:
-                if scan.report is None or scan.digest != at[platform]:
-                    return False
-                if scan.report.subject != at[platform]:
-                    return False
-                for found in scan.report.findings:
-                    counts = bool(found.fixed) or not image.gate.fixable_only
-                    if counts and found.severity >= image.gate.block:
-                        return False
-            if not scans:
+    for platform in image.platforms if image.gate.scan is ScanMode.TRIVY else ():
+        scans = [each for each in facts.scans if each.platform == platform]
+        if len(scans) != 1 or scans[0].digest != at[platform]:
+            return False
+        if scans[0].report is None:
+            if not overridden(facts):
                 return False
+        elif scans[0].report.subject != at[platform] or blocks(facts, scans[0]):
+            return False
     if image.test is None:
         return True
     test = facts.test
-    return test is not None and test.passed is True and at.get(test.platform) == test.digest
+    if test is None or at.get(test.platform) != test.digest:
+        return False
+    return test.passed is True or (test.passed is None and overridden(facts))
 
 
-@settings(max_examples=120, deadline=None)
+def blocks(facts: Facts, scan: Scan) -> bool:
+    """Say whether some finding is neither excused nor, by any account, known of what is promoted."""
+    gate, known = facts.image.gate, set[str]()
+    if gate.compare is Compare.NOT_WORSE:
+        reports = [each.report for promoted in facts.promoted for each in promoted.scans]
+        known = {found.id for report in reports if report for found in report.findings}
+    reports = [scan.report]
+    reports += [each.report for each in scan.foreign if gate.foreign is Counted.COUNT]
+    return any(
+        found.severity >= gate.block
+        and (found.fixed or not gate.fixable_only)
+        and not (found.suppressed and gate.suppressed is Counted.IGNORE)
+        and excuse_for(found, in_force(facts.excuses, START), START) is None
+        and found.id not in known
+        for report in reports
+        if report is not None
+        for found in report.findings
+    )
+
+
+@settings(max_examples=60, deadline=None)
 @given(any_facts())
 def test_any_facts_get_one_action_with_reasons(facts: Facts):
     decision = decide(facts, START)
 
+    event(f"{decision.rule or 'passed'}: {decision.state.value}")
     assert decision.reasons
     assert all(decision.reasons)
     assert decision == decide(facts, START)
+    promotes = isinstance(decision.action, Promote)
+    assert bool(decision.remedies) is not promotes
+    assert all(decision.remedies)
+    assert bool(decision.rule) is not (decision.state is State.PROMOTING)
+    assert decision.enforced is None or facts.image.gate.mode is Mode.OBSERVE
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(any_facts())
 def test_only_a_passing_verdict_on_exactly_that_digest_promotes(facts: Facts):
     decision = decide(facts, START)
-    if not isinstance(decision.action, Promote):
+    if not isinstance(decision.action, Promote) or decision.enforced is not None:
         return
     assert decision.action.tags
     if decision.state is State.PROMOTED:
@@ -173,61 +113,89 @@ def test_only_a_passing_verdict_on_exactly_that_digest_promotes(facts: Facts):
     assert decision.state is State.PROMOTING
     staged, gate = facts.staged, facts.image.gate
     assert staged is not None
-    assert gate.approval is Approval.NONE
-    assert gate.scan is ScanMode.TRIVY or facts.image.test or gate.age
-    assert staged.first_seen + gate.age <= START
+    own = [each for each in facts.rulings if each.digest == facts.digest]
+    approvals = [each for each in own if each.kind is RulingKind.APPROVE]
+    assert gate.approval is Approval.NONE or approvals
+    assert gate.scan is ScanMode.TRIVY or facts.image.test or gate.age or approvals
+    assert staged.first_seen + gate.age <= START or (
+        gate.skip_age_for_fixes and decision.grounds.hastened
+    )
+    assert facts.proven.issuperset(gate.require) or overridden(facts)
     assert proven(facts, facts.image, staged.platforms)
 
 
-@settings(max_examples=120, deadline=None)
-@given(any_facts(), st.builds(a_finding, severity=st.sampled_from(Severity)), st.integers(0, 2))
-def test_one_more_finding_never_turns_a_refusal_into_a_promotion(
-    facts: Facts, finding: Finding, number: int
-):
-    def worse(scan: Scan) -> Scan:
-        if scan.report is None:
-            return scan
-        findings = scan.report.findings | {finding}
-        return replace(scan, report=replace(scan.report, findings=findings))
+@settings(max_examples=60, deadline=None)
+@given(any_facts())
+def test_what_was_denied_is_never_promoted_and_never_costs_a_run(facts: Facts):
+    denied = replace(facts, rulings=(*facts.rulings, denial(facts)))
 
-    scans = tuple(worse(s) if n == number else s for n, s in enumerate(facts.scans))
-    if not isinstance(decide(facts, START).action, Promote):
-        assert not isinstance(decide(replace(facts, scans=scans), START).action, Promote)
+    assert isinstance(decide(denied, START).action, Rest | Hold)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(_findings, min_size=1, max_size=1), st.randoms())
-def test_the_order_of_findings_does_not_matter(found: list[list[Finding]], random: Any):
-    shuffled = list(found[0])
-    random.shuffle(shuffled)
+@settings(max_examples=60, deadline=None)
+@given(any_facts())
+def test_what_base_holds_under_all_its_tags_is_never_rejected_but_by_a_person(facts: Facts):
+    base = {each.tag: facts.digest for each in facts.watched}
+    rulings = tuple(each for each in facts.rulings if each.kind is not RulingKind.DENY)
 
-    first = decide(some_facts(scans=(a_scan(*found[0]),)), START)
-    second = decide(some_facts(scans=(a_scan(*shuffled),)), START)
+    state = decide(replace(facts, base=base, rulings=rulings), START).state
 
-    assert first == second
+    assert not base or state not in {State.REJECTED, State.FAILED, State.HELD, State.SUPERSEDED}
+
+
+def denial(facts: Facts) -> Ruling:
+    return a_ruling(RulingKind.DENY, image=facts.image.name, digest=facts.digest)
 
 
 def effect(facts: Facts, action: Action) -> Facts:
     """What the world looks like once the action has been taken."""
     match action:
         case Import():
-            staged = Staged("", START, {AMD64: CHILD, ARM64: ARM_CHILD})
-            return replace(facts, staged=staged)
-        case StartScan(platform, digest, attempt):
-            started = Scan(platform, digest, Progress.UNDERWAY, attempt, "r9")
-            others = [each for each in facts.scans if each.platform != platform]
-            return replace(facts, scans=(*others, started))
+            return replace(facts, staged=_imported(CHILD, ARM_CHILD))
+        case Stage(digest) if digest == facts.digest:
+            return replace(facts, staged=_imported(CHILD, ARM_CHILD))
+        case Stage(digest):
+            return replace(facts, promoted=tuple(_staged(each, digest) for each in facts.promoted))
+        case StartScan(of=of) if of is not None:
+            others = (_started(each, action) for each in facts.promoted)
+            return replace(facts, promoted=tuple(others))
+        case StartScan():
+            scans = tuple(_scanning(each, action) for each in facts.scans)
+            return replace(facts, scans=scans)
         case StartTest(platform, digest, attempt):
             return replace(facts, test=Tested(platform, digest, Progress.UNDERWAY, attempt, "r9"))
         case Promote(tags):
-            return replace(
-                facts, base={**facts.base, **dict.fromkeys(tags, facts.digest)}, decided=True
-            )
+            base = {**facts.base, **dict.fromkeys(tags, facts.digest)}
+            return replace(facts, base=base, decided=True)
         case Hold() | Wait() | Rest():
             return facts
+        case _:
+            assert_never(action)
 
 
-@settings(max_examples=120, deadline=None)
+def _imported(amd64: Digest, arm64: Digest) -> Staged:
+    return Staged(media_types.OCI_INDEX, START, {AMD64: amd64, ARM64: arm64})
+
+
+def _staged(promoted: Promoted, digest: Digest) -> Promoted:
+    if promoted.digest != digest:
+        return promoted
+    return replace(promoted, staged=_imported(OTHER_CHILD, OTHER_ARM_CHILD))
+
+
+def _started(promoted: Promoted, action: StartScan) -> Promoted:
+    if promoted.digest != action.of:
+        return promoted
+    return replace(promoted, scans=tuple(_scanning(each, action) for each in promoted.scans))
+
+
+def _scanning(scan: Scan, action: StartScan) -> Scan:
+    if scan.platform != action.platform:
+        return scan
+    return replace(scan, progress=Progress.UNDERWAY, attempt=action.attempt)
+
+
+@settings(max_examples=60, deadline=None)
 @given(any_facts())
 def test_deciding_again_after_the_action_does_not_take_it_again(facts: Facts):
     action = decide(facts, START).action
@@ -242,3 +210,20 @@ def test_deciding_again_after_the_action_does_not_take_it_again(facts: Facts):
             assert again.action == Promote(tags)
         case _:
             assert again.action != action
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_facts(), st.randoms(use_true_random=False))
+def test_the_order_of_what_is_known_does_not_matter(facts: Facts, random: Random):
+    def shuffled[T](found: tuple[T, ...]) -> tuple[T, ...]:
+        return tuple(random.sample(found, len(found)))
+
+    others = replace(
+        facts,
+        scans=tuple(replace(s, foreign=shuffled(s.foreign)) for s in shuffled(facts.scans)),
+        promoted=tuple(replace(p, scans=shuffled(p.scans)) for p in shuffled(facts.promoted)),
+        excuses=shuffled(facts.excuses),
+        rulings=shuffled(facts.rulings),
+    )
+
+    assert decide(others, START) == decide(facts, START)

@@ -8,19 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.catalog import Approval, ScanMode, Severity
+from shared.catalog import Approval, Counted, ScanMode, Severity
 from shared.oci.platform import Platform
-from shared.policy.facts import Progress, Scan, Tested
-from shared.policy.gate import blocking, demands_something, judge_scans, judge_test
-from shared.reports.findings import Finding, Report
+from shared.policy.facts import Progress, Tested
+from shared.policy.gate import blocking, demands_something, judge_test
+from shared.reports.findings import Finding
 from tests.builders import a_digest, a_finding, a_gate
 
-AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
-
-
-def a_scan(*findings: Finding, platform: Platform = AMD64) -> Scan:
-    report = Report("trivy", a_digest(), None, frozenset(findings), ("os-pkgs: x",))
-    return Scan(platform, a_digest(), Progress.ENDED, 1, "r1", report, a_digest(9))
+AMD64 = Platform("linux", "amd64")
 
 
 @pytest.mark.parametrize(
@@ -58,50 +53,17 @@ def test_what_has_no_fix_blocks_unless_the_gate_says_only_fixable():
     assert blocking([a_finding()], a_gate(fixable_only=True))
 
 
-def test_the_worst_finding_is_named_first():
-    high, critical = a_finding(id="CVE-1"), a_finding(id="CVE-2", severity=Severity.CRITICAL)
+def test_what_a_scanner_suppressed_blocks_unless_the_gate_ignores_it():
+    suppressed = a_finding(suppressed=True)
 
-    refusal = judge_scans([a_scan(high, critical)], a_gate())
-
-    assert refusal is not None
-    assert [reason.split()[0] for reason in refusal.reasons] == ["CVE-2", "CVE-1"]
+    assert blocking([suppressed], a_gate())
+    assert not blocking([suppressed], a_gate(suppressed=Counted.IGNORE))
 
 
-def test_a_refusal_names_five_findings_of_a_platform_and_counts_the_rest():
-    many = [a_finding(id=f"CVE-{number}") for number in range(8)]
+def test_a_finding_that_is_not_suppressed_everywhere_blocks_whatever_the_gate_ignores():
+    both = [a_finding(suppressed=True), a_finding()]
 
-    refusal = judge_scans([a_scan(*many)], a_gate())
-
-    assert refusal is not None
-    assert len(refusal.reasons) == 6
-    assert refusal.reasons[-1] == "and 3 more at or above high"
-
-
-def test_a_finding_in_two_places_is_named_once():
-    twice = [a_finding(target="app/a.jar"), a_finding(target="app/b.jar")]
-
-    refusal = judge_scans([a_scan(*twice)], a_gate())
-
-    assert refusal is not None
-    assert len(refusal.reasons) == 1
-
-
-def test_every_platform_is_judged():
-    refusal = judge_scans([a_scan(), a_scan(a_finding(), platform=ARM64)], a_gate())
-
-    assert refusal is not None
-    assert "on linux/arm64" in refusal.reasons[0]
-
-
-def test_no_report_is_a_refusal():
-    refusal = judge_scans([a_scan(), Scan(ARM64, a_digest())], a_gate())
-
-    assert refusal is not None
-    assert refusal.reasons == ("linux/arm64 has no report",)
-
-
-def test_nothing_at_the_threshold_is_no_refusal():
-    assert judge_scans([a_scan(a_finding(severity=Severity.MEDIUM))], a_gate()) is None
+    assert blocking(both, a_gate(suppressed=Counted.IGNORE)) == (a_finding(),)
 
 
 @pytest.mark.parametrize(("passed", "refused"), [(True, False), (False, True), (None, True)])

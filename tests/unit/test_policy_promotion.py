@@ -20,6 +20,7 @@ from shared.policy.promotion import (
     Lock,
     MoveTag,
     Step,
+    TagHeld,
     TagUnique,
     next_step,
 )
@@ -74,7 +75,7 @@ def effect(base: Base, step: Step) -> Base:
             return replace(base, stable={**base.stable, tag: (DIGEST, Locks())})
         case AskRebuilds(tag):
             return replace(base, rebuilds_asked=base.rebuilds_asked | {tag})
-        case Collision():
+        case Collision() | TagHeld():  # test_policy_promotion_keeping.py has what others hold
             return base
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.oci.digest import Digest
+from shared.operators import Ruling, RulingKind
 from shared.policy.facts import Span, Watched
 from shared.policy.standing import Standing, standing
 from tests.builders import a_digest
@@ -57,6 +58,32 @@ def test_the_standing_of_a_digest(watched: Watched, base: Digest | None, expecte
     assert found.standing is expected
     assert found.eligible is (expected in {Standing.CURRENT, Standing.HELD, Standing.DWELLED})
     assert "20" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("watched", "base", "expected"),
+    [
+        (history((A, 11), (B, 1)), None, Standing.RELEASED),
+        (history((A, 11), gone=True), C, Standing.RELEASED),
+        (history((A, 13), (B, 1)), None, Standing.DWELLED),
+        (history((A, 1)), None, Standing.CURRENT),
+        (history((A, 1), (B, 1)), A, Standing.HELD),
+        (history((A, 1), (B, 1)), B, Standing.SUPERSEDED),
+        (Watched("20"), None, Standing.UNKNOWN),
+    ],
+)
+def test_a_release_matters_only_for_what_was_withdrawn(
+    watched: Watched, base: Digest | None, expected: Standing
+):
+    release = Ruling("node", A, RulingKind.RELEASE, "jane", START, "only renamed")
+
+    found = standing(watched, A, base, DWELL, START, released=release)
+
+    assert found.standing is expected
+    assert ("jane released it on 2026-11-23: only renamed" in found.reason) is (
+        expected is Standing.RELEASED
+    )
+    assert found.eligible is (expected not in {Standing.SUPERSEDED, Standing.UNKNOWN})
 
 
 def test_a_tag_that_moved_back_makes_its_digest_current_again_and_the_other_one_old():

@@ -1,0 +1,1 @@
+"""VEX documents: what their authors say about vulnerabilities in a product."""
