@@ -16,7 +16,7 @@ help: ## Show this help
 	@echo "Breakwater keeps an organisation's copies of public container images fresh and safe."
 	@echo
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' \
-		| while IFS=$$'\t' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
+		| while IFS=$$'\t' read -r name what; do printf '  make %-10s %s\n' "$$name" "$$what"; done
 	@echo
 	@echo "Needs Python 3.13 and, once, apt (as root or with sudo). README.md says the rest."
 
@@ -46,6 +46,22 @@ down: $(VENV)/.installed ## Stop a local Azure that runs elsewhere
 .PHONY: plan
 plan: $(VENV)/.installed ## Show what a watch would do to the registries, and do nothing; ARGS=--json for JSON
 	@$(PY) -m local.plan $(ARGS)
+
+# What an operator says reaches the program in its environment, as it was typed: neither the shell nor make
+# may take a comment for one of their own expressions. (Without the filter AS would be make's assembler.)
+OPERATING := approve deny release explain candidates
+SAID := IMAGE DIGEST TAG COMMENT OVERRIDE AS STATE OBSERVED
+$(foreach name,$(SAID),$(eval $(OPERATING): override export $(name) := \
+	$$(if $$(filter-out default undefined,$$(origin $(name))),$$(value $(name)))))
+
+.PHONY: $(OPERATING)
+approve: $(VENV)/.installed ## Approve a digest: IMAGE=, DIGEST=, COMMENT=; OVERRIDE=1 for what is missing
+deny: $(VENV)/.installed ## Deny a digest, for good: IMAGE=, DIGEST=, COMMENT=
+release: $(VENV)/.installed ## Let a digest go on although upstream withdrew it: IMAGE=, DIGEST=, COMMENT=
+explain: $(VENV)/.installed ## Say why an image is where it is: IMAGE=, DIGEST= or TAG=
+candidates: $(VENV)/.installed ## List candidates; IMAGE=, STATE=, OBSERVED=1 for some
+$(OPERATING):
+	@$(PY) -m local.operate $@ --from-environment $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.installed ## Measure what is claimed about speed; ARGS=watch for that alone

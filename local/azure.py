@@ -27,8 +27,10 @@ from local.platform.blob_reads import BlobReads
 from local.platform.control import Control
 from local.platform.host import FunctionsHost
 from local.platform.identity import Identity
+from local.platform.login import Login
 from local.platform.ports import Ports
 from local.platform.principals import (
+    AUDIENCE,
     BASE,
     STAGING,
     UPSTREAM,
@@ -80,6 +82,7 @@ class LocalAzure:
     grid: EventGrid = field(init=False)
     arm: Arm = field(init=False)
     identity: Identity = field(init=False)
+    login: Login = field(init=False)
     host: FunctionsHost = field(init=False)
     session: aiohttp.ClientSession = field(init=False)
     engine_report: str = field(init=False, default="")
@@ -264,6 +267,8 @@ class LocalAzure:
         app = topic.app()
         BlobReads(self.session, self.storage.blobs).add_to(app)
         await self._serve(app, self.port.topic, tls)
+        self.login = Login(self.directory, self.urls["login"], AUDIENCE, self.faults)
+        await self._serve(self.login.app(), self.port.login, tls)
 
     async def _deploy(self) -> None:
         staging, base = self.registries[STAGING], self.registries[BASE]
@@ -309,6 +314,7 @@ class LocalAzure:
             environment=self.environment(),
             arm=self.urls["arm"],
             topic=self.urls["topic"],
+            login=self.urls["login"],
             catalog=settings.catalog_url(self.work, self.catalog),
             client_id=self.principals.breakwater.client_id,
         ) | dict(self.overrides)

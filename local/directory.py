@@ -1,13 +1,16 @@
 """Who there is and what they may do: principals, the tokens they carry, the roles they hold."""
 
 import base64
-import secrets
+import hashlib
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 TENANT = "00000000-0000-0000-0000-0000000000aa"
 ISSUER = f"https://sts.windows.net/{TENANT}/"
@@ -48,11 +51,16 @@ class Principal:
 ANONYMOUS = Principal("anonymous", "")
 
 
+def new_key() -> rsa.RSAPrivateKey:
+    """Make a key to sign tokens with, of the size Entra uses."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 @dataclass
 class Directory:
-    """The local Entra: issues and reads tokens, and keeps role assignments per registry name."""
+    """The local Entra: issues and reads tokens, and keeps role assignments per registry name and app roles."""
 
-    key: str = field(default_factory=lambda: secrets.token_hex(32))
+    key: rsa.RSAPrivateKey = field(default_factory=new_key, repr=False)
     principals: dict[str, Principal] = field(default_factory=dict)  # by client id
     assignments: set[tuple[str, str, str]] = field(
         default_factory=set
@@ -60,6 +68,9 @@ class Directory:
     passwords: dict[tuple[str, str], str] = field(
         default_factory=dict
     )  # (user, password) -> client id
+    app_roles: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # of operators, by client id
 
     def add(self, name: str) -> Principal:
         """Make a principal of this name; its client id depends on the name alone."""
@@ -83,6 +94,10 @@ class Directory:
             raise ValueError(message)
         self.assignments.add((principal.client_id, registry.lower(), role))
 
+    def assign(self, principal: Principal, *roles: str) -> None:
+        """Assign app roles of Breakwater's own application; without any, nothing but the sign-in."""
+        self.app_roles[principal.client_id] = roles
+
     def actions(self, principal: Principal, registry: str) -> frozenset[str]:
         """Return everything the principal may do at this registry."""
         held = (
@@ -93,7 +108,7 @@ class Directory:
         return frozenset().union(*held)
 
     def token(self, principal: Principal, audience: str, **claims: Any) -> str:  # noqa: ANN401 - a claim is any JSON
-        """Issue a token for the audience (HS256; Entra signs RS256)."""
+        """Issue a token for the audience, as an application's own."""
         now = int(time.time())
         body = {
             "aud": audience,
@@ -107,7 +122,31 @@ class Directory:
             "tid": TENANT,
             "jti": str(uuid.uuid4()),
         } | claims
-        return jwt.encode(body, self.key, algorithm="HS256")
+        return self.sign(body)
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """Sign any claims as this directory, with RS256 as Entra does."""
+        headers = {"kid": self.kid, "x5t": self.kid}
+        return jwt.encode(dict(claims), self.key, algorithm="RS256", headers=headers)
+
+    @property
+    def kid(self) -> str:
+        """The key's id: Entra's is a certificate's thumbprint, this one the public key's."""
+        public = self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return base64.urlsafe_b64encode(hashlib.sha256(public).digest()[:20]).decode().rstrip("=")
+
+    def published_key(self, issuer: str) -> dict[str, str]:
+        """Return the key as its set publishes it: a JWK, and whose tokens it signs."""
+        jwk = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+        return {
+            "kty": "RSA",
+            "use": "sig",
+            "kid": self.kid,
+            "x5t": self.kid,
+            "n": str(jwk["n"]),
+            "e": str(jwk["e"]),
+            "issuer": issuer,
+        }
 
     def read(
         self, token: str, audience: str | None = None
@@ -116,8 +155,8 @@ class Directory:
         try:
             claims = jwt.decode(
                 token,
-                self.key,
-                algorithms=["HS256"],
+                self.key.public_key(),
+                algorithms=["RS256"],
                 audience=audience,
                 options={"verify_aud": audience is not None},
             )

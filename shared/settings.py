@@ -9,6 +9,9 @@ from shared.errors import Misconfigured
 from shared.values import Credential
 
 _SUBSCRIPTION = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_TENANT = _SUBSCRIPTION
+# An application's id, or its App ID URI; where that is api://ID, either will do.
+_AUDIENCE = re.compile(rf"{_SUBSCRIPTION.pattern}|api://[a-zA-Z0-9._~/-]{{1,200}}")
 _TASK = re.compile(r"[a-zA-Z0-9_-]{5,50}")
 _TASK_RULE = "an ACR task's name, 5 to 50 letters, digits, - or _"  # ARM's own rule
 _STORAGE = "AzureWebJobsStorage__"
@@ -45,6 +48,9 @@ class Settings:
     events_topic_endpoint: str = ""
     watch_seconds: int = 200
     watch_split: int = 2000
+    entra_tenant_id: str = ""
+    entra_audience: str = ""
+    entra_authority: str = "https://login.microsoftonline.com"
     credentials: Mapping[str, Credential] = field(default_factory=dict, repr=False)
     webhook_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -92,9 +98,15 @@ class Settings:
             watch_seconds=read.number("WATCH_SECONDS", cls.watch_seconds, 10, 240),
             # Tags; more than that are shared among instances over the queue `watch`.
             watch_split=read.number("WATCH_SPLIT", cls.watch_split, 1, 100_000),
+            entra_tenant_id=read.text("ENTRA_TENANT_ID", _TENANT, "a tenant's id", ""),
+            entra_audience=read.text(
+                "ENTRA_AUDIENCE", _AUDIENCE, "an application's id or api://…", ""
+            ),
+            entra_authority=read.url("ENTRA_AUTHORITY", cls.entra_authority),
             credentials=read.credentials(),
             webhook_secrets=read.secrets(_WEBHOOK),
         )
+        read.both("ENTRA_TENANT_ID", "ENTRA_AUDIENCE")
         if read.faults:
             raise Misconfigured("\n".join(read.faults))
         return settings
@@ -133,6 +145,15 @@ class _Reader:
             ),
         )
         return int(text) if text else default
+
+    def both(self, one: str, other: str) -> None:
+        """Note a fault where one is set and the other is not."""
+        found = {name for name in (one, other) if self.environment.get(name, "").strip()}
+        if len(found) == 1:
+            (missing,) = {one, other} - found
+            self.faults.append(
+                f"setting {missing}: expected a value beside {found.pop()}, found nothing"
+            )
 
     def credentials(self) -> dict[str, Credential]:
         """Return every user of an upstream registry, by the name between UPSTREAM_ and _USERNAME."""

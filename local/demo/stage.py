@@ -74,9 +74,9 @@ class Stage:
         """Base's repository of the image."""
         return Repository(self.azure.registries[BASE].login_server, f"base/{IMAGE}")
 
-    def ship(self, node: Node) -> Digest:
+    def ship(self, node: Node, repository: str = upstream.REPOSITORY) -> Digest:
         """Let the public registry's tag move to this build."""
-        return upstream.ship(self.azure.registries[UPSTREAM], node)
+        return upstream.ship(self.azure.registries[UPSTREAM], node, repository)
 
     async def watch(self) -> None:
         """Let the watch timer fire."""
@@ -86,20 +86,22 @@ class Stage:
         """Let the sweep timer fire."""
         await self.azure.run_function("sweep")
 
-    async def state(self, digest: Digest) -> tuple[str, tuple[str, ...]]:
+    async def state(self, digest: Digest, image: str = IMAGE) -> tuple[str, tuple[str, ...]]:
         """Return the candidate's state and its reasons."""
-        rows = await asyncio.to_thread(self.services.ledger.rows, candidate_id(IMAGE, digest))
+        rows = await asyncio.to_thread(self.services.ledger.rows, candidate_id(image, digest))
         row = next((each for each in rows if each.key == "state"), None)
         if row is None:
             return "", ()
         return str(row.values["state"]), tuple(json.loads(str(row.values["reasons"])))
 
-    async def reaches(self, digest: Digest, state: str, seconds: float = 120) -> tuple[str, ...]:
+    async def reaches(
+        self, digest: Digest, state: str, seconds: float = 120, *, image: str = IMAGE
+    ) -> tuple[str, ...]:
         """Wait until the candidate is in this state; return the reasons. Raises NotAsExpected."""
         found = await self.until(
-            lambda: self.state(digest),
+            lambda: self.state(digest, image),
             lambda found: found[0] == state,
-            f"candidate {digest.short}… to be {state}",
+            f"candidate {image} {digest.short}… to be {state}",
             seconds,
         )
         return found[1]

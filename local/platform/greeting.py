@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from local.platform.principals import APPS, BASE, STAGING, USER
+from local.platform.principals import APPS, BASE, PEOPLE, STAGING, USER
 
 if TYPE_CHECKING:
     from local.azure import LocalAzure
@@ -42,12 +42,22 @@ Breakwater runs in the local functions host, and watches {azure.urls["upstream"]
     {azure.urls["functions"]}/admin/functions/watch_upstreams
 Staging and base are empty until then. See where every image is, and why:
   curl -H 'x-functions-key: {azure.function_key}' {azure.urls["functions"]}/api/status
+Say something about a digest, or ask: make candidates, make explain, make approve, make deny, make release
+  with AS= {_people()}
 Its settings are in {path}.{_catalog(azure)}
 For Core Tools in its place: .venv/bin/python -m local up --no-functions."""
     return f"""\
 Settings for Core Tools are written to {path}:
   cp {path} local.settings.json && func start --port {azure.port.functions}
 Event Grid subscribes the functions as soon as they answer there."""
+
+
+def _people() -> str:
+    """Say who may be asked as, and what each may do."""
+    return ", ".join(
+        f"{name.partition('@')[0]} ({', '.join(roles) or 'nothing'})"
+        for name, roles in PEOPLE.items()
+    )
 
 
 def _catalog(azure: "LocalAzure") -> str:

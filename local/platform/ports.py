@@ -31,6 +31,7 @@ class Ports:
     queues: int = 10001
     tables: int = 10002
     functions: int = 7071
+    login: int = 5013
 
     @classmethod
     def starting_at(cls, first: int) -> Self:
@@ -38,7 +39,7 @@ class Ports:
         return cls(
             *(first + n for n in range(4)),
             *(first + n for n in range(10, 13)),
-            *(first + n for n in range(20, 24)),
+            *(first + n for n in (20, 21, 22, 23, 13)),
         )
 
     @classmethod

@@ -1,5 +1,6 @@
 """Who there is in the local Azure and what each may do: the role assignments infra makes in Azure."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,17 @@ _ROLES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "test": {STAGING: ("AcrPull",), BASE: ("AcrPull",)},
     "apps": {APPS: ("AcrPush",), BASE: ("AcrPull",)},
     "operator": dict.fromkeys((STAGING, BASE, APPS, UPSTREAM), ("Owner",)),
+}
+
+# Breakwater's own application in the directory, and who holds which of its app roles.
+APPLICATION = str(uuid.uuid5(uuid.NAMESPACE_URL, "breakwater-local:application"))
+AUDIENCE = f"api://{APPLICATION}"
+DOMAIN = "contoso.com"
+PEOPLE: Mapping[str, tuple[str, ...]] = {
+    f"alice@{DOMAIN}": ("Operator",),
+    f"bob@{DOMAIN}": ("Approver",),
+    f"carol@{DOMAIN}": ("Reader",),
+    f"dave@{DOMAIN}": (),  # works there, and that is all
 }
 
 
@@ -47,4 +59,6 @@ def populate(directory: Directory, password: str) -> Principals:
                 directory.grant(added[name], registry, role)
     directory.principals[ANONYMOUS.client_id] = ANONYMOUS
     directory.allow_password(USER, password, added["operator"])
+    for name, app_roles in PEOPLE.items():
+        directory.assign(directory.add(name), *app_roles)
     return Principals(**added)

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.acr.registry import SUBSCRIPTION
+from local.directory import TENANT
 from local.platform.ports import Ports
+from local.platform.principals import AUDIENCE
 from local.platform.storage import Storage
 
 # ACR's names of tasks have 5 to 50 characters.
@@ -26,6 +28,7 @@ def addresses(port: Ports, login_servers: Mapping[str, str], storage: Storage) -
         "identity": f"http://127.0.0.1:{port.identity}/msi/token",
         "control": f"http://127.0.0.1:{port.identity}/_local/state",
         "topic": f"https://localhost:{port.topic}/api/events",
+        "login": f"https://localhost:{port.login}",
         "blobs": storage.blobs,
         "queues": storage.queues,
         "tables": storage.tables,
@@ -48,6 +51,7 @@ def values(
     environment: Mapping[str, str],
     arm: str,
     topic: str,
+    login: str,
     catalog: str,
     client_id: str,
 ) -> dict[str, str]:
@@ -66,6 +70,9 @@ def values(
         "ARM_ENDPOINT": arm,
         "ACR_AUDIENCE": "https://containerregistry.azure.net",
         "EVENTS_TOPIC_ENDPOINT": topic,
+        "ENTRA_TENANT_ID": TENANT,
+        "ENTRA_AUDIENCE": AUDIENCE,
+        "ENTRA_AUTHORITY": login,
         "CATALOG_URL": catalog,
         "SCAN_TASK": SCAN_TASK,
         "TEST_TASK": TEST_TASK,

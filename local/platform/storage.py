@@ -25,7 +25,7 @@ LARGEST_BLOCK = 4 * 1024 * 1024  # bytes; what one append may carry
 QUEUES = tuple(
     name + end for name in ("watch", "imports", "candidates", "rebuilds") for end in ("", "-poison")
 )
-TABLES = ("ledger", "journal", "slots")
+TABLES = ("ledger", "journal", "slots", "rulings")
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,9 @@ def test_every_setting_can_be_set():
             "WATCH_SECONDS": "240",
             "WATCH_SPLIT": "1",
             "EVENTS_TOPIC_ENDPOINT": "https://topic.westeurope-1.eventgrid.azure.net/api/events",
+            "ENTRA_TENANT_ID": "00000000-0000-0000-0000-0000000000AA",
+            "ENTRA_AUDIENCE": "api://contoso.com/breakwater",
+            "ENTRA_AUTHORITY": "https://login.microsoftonline.us/",
         }
     )
     assert settings.arm_endpoint == "https://localhost:5010"
@@ -69,6 +72,9 @@ def test_every_setting_can_be_set():
     assert (settings.look_again_seconds, settings.rebuild_grace_seconds) == (900, 0)
     assert (settings.watch_seconds, settings.watch_split) == (240, 1)
     assert settings.events_topic_endpoint.endswith("/api/events")
+    assert settings.entra_tenant_id == "00000000-0000-0000-0000-0000000000AA"
+    assert settings.entra_audience == "api://contoso.com/breakwater"
+    assert settings.entra_authority == "https://login.microsoftonline.us"
 
 
 def test_an_empty_value_counts_as_absent():
@@ -116,6 +122,11 @@ def test_all_faults_are_told_at_once():
         ("ARM_ENDPOINT", "https://user@host"),
         ("ARM_ENDPOINT", "https://host:port"),
         ("ARM_ENDPOINT", "https://"),
+        ("ENTRA_TENANT_ID", "contoso.onmicrosoft.com"),
+        ("ENTRA_AUDIENCE", "breakwater"),
+        ("ENTRA_AUDIENCE", "api://"),
+        ("ENTRA_AUDIENCE", "api://an id"),
+        ("ENTRA_AUTHORITY", "http://login.microsoftonline.com"),
         ("CATALOG_URL", "http://host/catalog.yaml"),
         ("CATALOG_URL", "file://host/catalog.yaml"),
         ("CATALOG_URL", "catalog.yaml"),
@@ -124,6 +135,21 @@ def test_all_faults_are_told_at_once():
 def test_a_wrong_value_is_named(name: str, value: str):
     with pytest.raises(Misconfigured, match=f"setting {name}: expected .*, found"):
         Settings.of(ENOUGH | {name: value})
+
+
+SIGN_IN = {
+    "ENTRA_TENANT_ID": "00000000-0000-0000-0000-0000000000aa",
+    "ENTRA_AUDIENCE": "00000000-0000-0000-0000-0000000000cc",
+}
+
+
+@pytest.mark.parametrize("missing", SIGN_IN)
+def test_a_tenant_and_an_audience_are_set_together_or_not_at_all(missing: str):
+    (given,) = SIGN_IN.keys() - {missing}
+    assert Settings.of(ENOUGH | SIGN_IN).entra_audience == SIGN_IN["ENTRA_AUDIENCE"]
+    with pytest.raises(Misconfigured) as told:
+        Settings.of(ENOUGH | SIGN_IN | {missing: " "})
+    assert str(told.value) == (f"setting {missing}: expected a value beside {given}, found nothing")
 
 
 SECRET = "s3cr3t-of-ours"  # nobody's

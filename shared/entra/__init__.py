@@ -1,0 +1,1 @@
+"""Entra: whom a bearer token names, and what they may do."""
