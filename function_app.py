@@ -148,3 +148,66 @@ def api_status(req: func.HttpRequest) -> func.HttpResponse:
     from shared.services import services
 
     return func.HttpResponse(handler.handle(services()), mimetype="application/json")
+
+
+# Operators: only their own tokens open these, which the handlers check; a function key is nobody.
+
+
+@app.route(route="approve", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+def api_approve(req: func.HttpRequest) -> func.HttpResponse:
+    """Approve a digest."""
+    from handlers import api_approve as handler
+    from shared.services import services
+
+    answer = handler.handle(services(), req.get_body(), req.headers)
+    return func.HttpResponse(
+        answer.text, status_code=answer.status, headers=answer.headers, mimetype="application/json"
+    )
+
+
+@app.route(route="deny", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+def api_deny(req: func.HttpRequest) -> func.HttpResponse:
+    """Deny a digest for good."""
+    from handlers import api_deny as handler
+    from shared.services import services
+
+    answer = handler.handle(services(), req.get_body(), req.headers)
+    return func.HttpResponse(
+        answer.text, status_code=answer.status, headers=answer.headers, mimetype="application/json"
+    )
+
+
+@app.route(route="release", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+def api_release(req: func.HttpRequest) -> func.HttpResponse:
+    """Release a digest that upstream withdrew."""
+    from handlers import api_release as handler
+    from shared.services import services
+
+    answer = handler.handle(services(), req.get_body(), req.headers)
+    return func.HttpResponse(
+        answer.text, status_code=answer.status, headers=answer.headers, mimetype="application/json"
+    )
+
+
+@app.route(route="candidates", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def api_candidates(req: func.HttpRequest) -> func.HttpResponse:
+    """List candidates, as the query filters them."""
+    from handlers import api_candidates as handler
+    from shared.services import services
+
+    answer = handler.handle(services(), req.params, req.headers)
+    return func.HttpResponse(
+        answer.text, status_code=answer.status, headers=answer.headers, mimetype="application/json"
+    )
+
+
+@app.route(route="explain", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def api_explain(req: func.HttpRequest) -> func.HttpResponse:
+    """Explain why a digest is where it is, and what would change that."""
+    from handlers import api_explain as handler
+    from shared.services import services
+
+    answer = handler.handle(services(), req.params, req.headers)
+    return func.HttpResponse(
+        answer.text, status_code=answer.status, headers=answer.headers, mimetype="application/json"
+    )

@@ -12,7 +12,7 @@ from shared.services import Services
 
 def handle(services: Services) -> str:
     """Return the status as JSON text: the catalog or its faults, and each candidate with its reasons."""
-    candidates = [_candidate(row) for row in services.ledger.all(STATE)]
+    candidates = [candidate(row) for row in services.ledger.all(STATE)]
     candidates.sort(key=lambda each: each["since"], reverse=True)
     body = {
         "now": services.clock.now().isoformat(),
@@ -35,7 +35,8 @@ def _catalog(services: Services) -> dict[str, Any]:
     }
 
 
-def _candidate(row: Row) -> dict[str, Any]:
+def candidate(row: Row) -> dict[str, Any]:
+    """Describe a candidate by its state in the ledger."""
     values = row.values
     return {
         "id": row.subject,

@@ -1,26 +1,28 @@
 """Gathering the facts about a candidate from registries and ledger."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from handlers import records, runs
+from handlers import comparing, excuses, foreign, records, runs, staging
 from handlers.recording import Subject
-from shared.catalog import Catalog, Image, ScanMode
+from shared.catalog import Catalog, Counted, Image
 from shared.errors import Permanent
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
-from shared.oci.platform import Platform
 from shared.oci.reference import Repository
 from shared.policy import promotion
 from shared.policy.candidate import platform_to_test
-from shared.policy.facts import Facts, Scan, Staged, Tested, Watched
+from shared.policy.facts import Facts, Progress, Staged, Tested, Watched
+from shared.policy.look import MAX_ATTEMPTS, Look
 from shared.ports import Row
 from shared.services import Services
 
 MEDIA_TYPE = "media type"  # the ledger's key of what upstream called a digest
-_LARGEST_CONFIG = 4 * 1024 * 1024  # bytes
+ADOPTED = (
+    "adopted"  # the ledger's key of who promoted a digest, and under which tags it was adopted
+)
+OTHERS = "others"  # not us
 _LARGEST_DECISION = 1024 * 1024  # bytes
 _MOST_CONTENTS = 50  # manifests in an index, nested ones and itself included
 
@@ -40,26 +42,82 @@ class Gathered(Facts):
     decision: Decided | None = None
 
 
-def facts(services: Services, catalog: Catalog, image: Image, subject: Subject) -> Gathered:
-    """Return everything known about the candidate now."""
+def facts(
+    services: Services, catalog: Catalog, image: Image, subject: Subject, *, follow: bool = True
+) -> Gathered:
+    """Return everything known about the candidate now.
+
+    Without `follow` nothing is written anywhere: runs that have ended are not followed to their end.
+    """
     repository = catalog.staging.repository(image.name)
-    staged = _staged(services, repository, subject.digest)
     rows = services.ledger.rows(subject.id)
+    if follow and comparing.is_running(rows):
+        comparing.follow(services, catalog, image, subject.digest)
+        rows = services.ledger.rows(subject.id)
+    arriving = comparing.is_arriving(rows)
+    staged = None if arriving else staging.held(services, repository, subject.digest)
     base = catalog.base.repository(image.name)
     held = {tag: _digest_of(services, base, tag) for tag in image.tags}
     found = decision(services, base, subject.digest) if subject.digest in held.values() else None
-    return Gathered(
+    known = Gathered(
         image=image,
         digest=subject.digest,
         watched=watched(services, image),
         staged=staged,
-        scans=_scans(services, image, subject, repository, staged, rows),
-        test=_test(services, image, subject, repository, staged, rows),
+        scans=staging.scans(services, image, subject, repository, staged, rows, follow=follow),
+        test=_test(services, image, subject, repository, staged, rows, follow=follow),
         base=held,
         decided=found is not None,
         called=_called(rows),
+        rulings=services.rulings.of(image.name, subject.digest),
+        adopted=_adopted(rows),
         decision=found,
     )
+    return _for_a_verdict(services, catalog, subject, known, rows, follow=follow)
+
+
+def _for_a_verdict(
+    services: Services,
+    catalog: Catalog,
+    subject: Subject,
+    known: Gathered,
+    rows: tuple[Row, ...],
+    *,
+    follow: bool,
+) -> Gathered:
+    """Add what only a verdict asks for: what is promoted already, or cannot be, costs no more reads."""
+    look = Look(known, services.clock.now())
+    is_promoted = known.decided and look.carried == look.eligible
+    if known.staged is None or not look.eligible or is_promoted or look.denial is not None:
+        return known
+    if not _is_scanned(known):
+        return known
+    known = replace(
+        known,
+        excuses=excuses.gathered(services, catalog, known.image, subject.digest, known.staged),
+    )
+    if known.image.gate.foreign is Counted.COUNT:
+        found = foreign.added(services, catalog, subject, known.scans, rows, follow=follow)
+        scans = (replace(each, foreign=found[each.digest]) for each in known.scans)
+        known = replace(known, scans=tuple(scans))
+    if not look.compares:
+        return known
+    promoted = comparing.promoted(
+        services, catalog, known, look.eligible, subject.trace, follow=follow
+    )
+    return replace(known, promoted=promoted)
+
+
+def _is_scanned(known: Facts) -> bool:
+    """Tell whether the scans are done: each left a report, or will leave none, and an override may do without."""
+    if len(known.scans) < len(known.image.platforms):
+        return False
+    lost = (
+        scan.failures >= MAX_ATTEMPTS and scan.progress is not Progress.UNDERWAY
+        for scan in known.scans
+        if scan.report is None
+    )
+    return all(lost) and any(scan.report is not None for scan in known.scans)
 
 
 def watched(services: Services, image: Image) -> tuple[Watched, ...]:
@@ -117,33 +175,11 @@ def _read_decision(
     return promotion.named(content, base, digest)
 
 
-def _staged(services: Services, repository: Repository, digest: Digest) -> Staged | None:
-    entry = services.data_plane.manifest_entry(repository, digest)
-    manifest = services.data_plane.manifest(repository, digest) if entry else None
-    if entry is None or manifest is None:
-        return None
-    if manifest.is_index:
-        platforms = {each: at.digest for each, at in manifest.platforms().items()}
-    else:
-        single = _single_platform(services, repository, manifest)
-        platforms = {single: digest} if single else {}
-    return Staged(manifest.media_type, entry.first_seen, platforms)
-
-
-def _single_platform(
-    services: Services, repository: Repository, manifest: Manifest
-) -> Platform | None:
-    """Return the platform an image without an index names in its configuration."""
-    if manifest.config is None or manifest.config.size > _LARGEST_CONFIG:
-        return None
-    try:
-        body = json.loads(
-            services.data_plane.blob(repository, manifest.config.digest, _LARGEST_CONFIG)
-        )
-        parts = (body["os"], body["architecture"], body.get("variant", ""))
-        return Platform.parse("/".join(part for part in parts if part))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Permanent):
-        return None  # an artifact, or a configuration nobody can place: it lacks every platform
+def _adopted(rows: tuple[Row, ...]) -> frozenset[str]:
+    found = next((each.values for each in rows if each.key == ADOPTED), None)
+    if found is None or found["by"] != OTHERS:
+        return frozenset()
+    return frozenset(str(found["tags"]).split())
 
 
 def _called(rows: tuple[Row, ...]) -> str:
@@ -155,25 +191,6 @@ def _digest_of(services: Services, repository: Repository, tag: str) -> Digest |
     return entry.digest if entry else None
 
 
-def _scans(
-    services: Services,
-    image: Image,
-    subject: Subject,
-    repository: Repository,
-    staged: Staged | None,
-    rows: tuple[Row, ...],
-) -> tuple[Scan, ...]:
-    if staged is None or image.gate.scan is ScanMode.NONE:
-        return ()
-    return tuple(
-        runs.scan(
-            services, runs.Target(subject, repository, platform, staged.platforms[platform]), rows
-        )
-        for platform in image.platforms
-        if platform in staged.platforms
-    )
-
-
 def _test(
     services: Services,
     image: Image,
@@ -181,9 +198,11 @@ def _test(
     repository: Repository,
     staged: Staged | None,
     rows: tuple[Row, ...],
+    *,
+    follow: bool,
 ) -> Tested | None:
     platform = platform_to_test(image.platforms)
     if staged is None or image.test is None or platform is None or platform not in staged.platforms:
         return None
     target = runs.Target(subject, repository, platform, staged.platforms[platform])
-    return runs.test(services, target, rows)
+    return runs.test(services, target, rows, follow=follow)

@@ -157,6 +157,13 @@ def forget(services: Services, candidate: str, key: str) -> None:
     services.ledger.delete(candidate, key)
 
 
+def give_up(services: Services, copy: Copy, error: str) -> None:
+    """Write down that an import cannot be: no attempt is left."""
+    now = services.clock.now()
+    row = Row(copy.candidate, copy.key, {"attempt": MAX_ATTEMPTS})
+    _fail(services, copy, row, error, now)
+
+
 def _is_unstarted(row: Row) -> bool:
     return row.values["state"] in (_ASKING, _ASKED)
 

@@ -1,10 +1,10 @@
 """What base holds of a candidate, read sparingly: a registry lists referrers 250 times a minute."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from handlers import gathering
+from handlers import gathering, keeping
 from handlers.importing import pending
 from handlers.recording import Subject
 from shared.errors import Transient
@@ -13,9 +13,10 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
+from shared.operators import Ruling
 from shared.policy import promotion
 from shared.policy.facts import Facts
-from shared.policy.promotion import Base
+from shared.policy.promotion import Base, Held
 from shared.ports import Locks, Row
 from shared.services import Services
 
@@ -38,12 +39,14 @@ class Inventory:
     tags: tuple[str, ...]
     staging: Repository
     base: Repository
+    approval: Ruling | None = None
     _decision: gathering.Decided | None = None
     _manifest: Manifest | None = None
     _offered: dict[Digest, tuple[Digest, ...]] | None = None
     _listed: dict[Digest, tuple[Descriptor, ...]] = field(default_factory=dict)
     _arrived: set[Digest] = field(default_factory=set)
     _entries: dict[str | Digest, _Entry] = field(default_factory=dict)
+    _held: dict[str, Held] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Take over the decision that gathering found."""
@@ -62,14 +65,16 @@ class Inventory:
         if decided is None or missing:
             known = decided.digest if decided else None
             return Base(holds=True, unique=unique, missing_referrers=missing, decision=known)
+        stable = {tag: self._tag(tag) for tag in self.tags}
         kept = {each: self._kept(each) for each in (*self._parts(), decided.digest, *decided.named)}
         return Base(
             holds=True,
-            stable={tag: self._tag(tag) for tag in self.tags},
+            stable=stable,
             unique=unique,
             decision=decided.digest,
             kept={each: entry[1] for each, entry in kept.items() if entry is not None},
             rebuilds_asked=_rebuilds_asked(rows),
+            held=dict(self._held_by_others(stable)),
         )
 
     def manifest(self) -> Manifest:
@@ -86,7 +91,7 @@ class Inventory:
 
     def attached(self, decision: Digest) -> None:
         """Take note of the decision that was just attached."""
-        self._decision = gathering.Decided(decision, proven(self.facts))
+        self._decision = gathering.Decided(decision, proven(self.facts, self.approval))
 
     def arrived(self, referrer: Digest) -> None:
         """Take note of a referrer whose import into base has ended well."""
@@ -94,12 +99,14 @@ class Inventory:
 
     def locked(self, wanted: Mapping[str | Digest, Locks]) -> None:
         """Take note of locks that were just set."""
+        self._held.clear()
         for reference, locks in wanted.items():
             if reference in self._entries:
                 self._entries[reference] = (self._entries[reference][0], locks)
 
     def moved(self, tag: str) -> None:
         """Forget a tag that was just written."""
+        self._held.clear()
         self._entries.pop(tag, None)
 
     def _missing(
@@ -110,7 +117,7 @@ class Inventory:
         What upstream attached is asked for until the decision is there, or while a copy goes on.
         """
         copying = {key for key in pending_keys if key.startswith(f"{IMAGE}:")}
-        ours = proven(self.facts) if decided is None else decided.named
+        ours = proven(self.facts, self.approval) if decided is None else decided.named
         own = [each for each in ours if referrer_key(each) in copying or self._lacks(each, decided)]
         if decided is not None and not copying:
             return tuple(own)
@@ -123,7 +130,16 @@ class Inventory:
         """Tell whether base lacks one of ours; what staging has lost too cannot be put right."""
         if self._kept(own) is not None:
             return False
-        return decided is None or self.services.data_plane.head(self.staging, own) is not None
+        certain = decided is None and own in proven(self.facts)
+        return certain or self.services.data_plane.head(self.staging, own) is not None
+
+    def _held_by_others(self, stable: Mapping[str, _Entry | None]) -> Iterator[tuple[str, Held]]:
+        """Return what the stable tags hold that is not the candidate, and what keeps it."""
+        for tag, entry in stable.items():
+            if entry is not None and entry[0] != self.subject.digest:
+                if tag not in self._held:
+                    self._held[tag] = keeping.held(self.services, self.base, tag, entry[0])
+                yield tag, self._held[tag]
 
     def _fresh(self, upstreams: Digest) -> bool:
         """Tell whether base lacks what upstream attached to one of the candidate's parts."""
@@ -192,11 +208,12 @@ class Inventory:
         return self._entries[digest]
 
 
-def proven(facts: Facts) -> tuple[Digest, ...]:
-    """Return our own reports and results that the verdict rests on."""
+def proven(facts: Facts, approval: Ruling | None = None) -> tuple[Digest, ...]:
+    """Return our own reports, results and rulings that the verdict rests on."""
     reports = [scan.report_digest for scan in facts.scans]
     result = facts.test.result_digest if facts.test is not None else None
-    return tuple(dict.fromkeys(each for each in (*reports, result) if each is not None))
+    ruling = approval.referrer if approval is not None else None
+    return tuple(dict.fromkeys(each for each in (*reports, result, ruling) if each is not None))
 
 
 def referrer_key(referrer: Digest) -> str:

@@ -1,10 +1,10 @@
 """Looking at a candidate: gather, decide, apply, until something has to be waited for."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from handlers import catalogs, gathering, importing, promoting, runs
+from handlers import catalogs, comparing, gathering, importing, promoting, runs
 from handlers.claims import claim
 from handlers.jitter import spread
 from handlers.recording import Subject, record
@@ -26,6 +26,7 @@ from shared.policy.candidate import (
     Import,
     Promote,
     Rest,
+    Stage,
     StartScan,
     StartTest,
     State,
@@ -119,7 +120,8 @@ def _steps(services: Services, catalog: Catalog, image: Image, subject: Subject)
 
 
 def _is_running(facts: Facts) -> bool:
-    runs_known = (*facts.scans, *((facts.test,) if facts.test else ()))
+    compared = (scan for each in facts.promoted for scan in each.scans)
+    runs_known = (*facts.scans, *compared, *((facts.test,) if facts.test else ()))
     return any(each.progress is Progress.UNDERWAY for each in runs_known)
 
 
@@ -132,7 +134,8 @@ def _apply(
         case StartScan() | StartTest():
             return _start(services, catalog, facts, subject, decision)
         case Hold(until):
-            record(services, subject, decision.state, decision.reasons, due=_due(services, until))
+            due = _due(services, until)
+            record(services, subject, decision.state, decision.reasons, due=due, decision=decision)
             return _soon(services, until)
         case Import(tag):
             backlog = is_backlog(facts, services.clock.now())
@@ -147,26 +150,53 @@ def _apply(
             )
             services.queues.send(IMPORTS, encode(message))
             importing.asked(services, subject.id)
-            record(services, subject, decision.state, decision.reasons)
+            record(services, subject, decision.state, decision.reasons, decision=decision)
             return _REST
+        case Stage(digest, tags):
+            record(services, subject, decision.state, decision.reasons, decision=decision)
+            return _stage(services, catalog, facts, subject, digest, tags)
         case Wait():
-            record(services, subject, decision.state, decision.reasons)
+            record(services, subject, decision.state, decision.reasons, decision=decision)
             return _again(services)
         case Rest():
-            record(services, subject, decision.state, decision.reasons)
+            record(services, subject, decision.state, decision.reasons, decision=decision)
             return _REST
+
+
+def _stage(
+    services: Services,
+    catalog: Catalog,
+    facts: Facts,
+    subject: Subject,
+    digest: Digest,
+    tags: tuple[str, ...],
+) -> _After:
+    """Bring what base holds into staging: what the candidate is compared with, or the candidate itself."""
+    progress = comparing.stage(services, catalog, facts.image, digest, tags)
+    match progress.outcome:
+        case importing.Outcome.DONE:
+            return _ON
+        case importing.Outcome.FAILED if digest == subject.digest:
+            reason = f"importing it from base failed: {progress.error}"
+            record(services, subject, State.FAILED, (reason,))
+            return _REST
+        case importing.Outcome.FAILED:
+            return _ON  # it is lost: there is nothing to compare with
+        case _:
+            return _again(services)
 
 
 def _start(
     services: Services, catalog: Catalog, facts: Facts, subject: Subject, decision: Decision
 ) -> _After:
-    record(services, subject, decision.state, decision.reasons)
+    record(services, subject, decision.state, decision.reasons, decision=decision)
     repository = catalog.staging.repository(facts.image.name)
     action, backlog = decision.action, is_backlog(facts, services.clock.now())
     started = False
     try:
         if isinstance(action, StartScan):
-            target = runs.Target(subject, repository, action.platform, action.digest)
+            of = replace(subject, digest=action.of or subject.digest)
+            target = runs.Target(of, repository, action.platform, action.digest)
             started = runs.start_scan(services, target, action.attempt, backlog=backlog)
         elif isinstance(action, StartTest):
             target = runs.Target(subject, repository, action.platform, action.digest)
@@ -189,8 +219,17 @@ def _promote(
     tags: tuple[str, ...],
 ) -> _After:
     if decision.state is State.PROMOTING:
-        record(services, subject, State.PROMOTING, decision.reasons)
-    task = promoting.Promotion(catalog, facts.image, subject, facts, tags, decision.reasons)
+        record(services, subject, State.PROMOTING, decision.reasons, decision=decision)
+    task = promoting.Promotion(
+        catalog,
+        facts.image,
+        subject,
+        facts,
+        tags,
+        decision.reasons,
+        decision.grounds,
+        decision.enforced,
+    )
     match promoting.advance(services, task):
         case promoting.Busy():
             return _again(services)
@@ -201,7 +240,8 @@ def _promote(
             return _REST
         case promoting.Complete():
             names = " and ".join(task.base.tagged(tag) for tag in tags)
-            record(services, subject, State.PROMOTED, (f"{names} is this digest",))
+            reasons = (f"{names} is this digest",)
+            record(services, subject, State.PROMOTED, reasons, decision=decision)
             return _REST
 
 
@@ -214,10 +254,7 @@ def _move(services: Services, task: promoting.Promotion, tag: str) -> _After:
         decision = decide(facts, services.clock.now())
         if not isinstance(decision.action, Promote) or tag not in decision.action.tags:
             return _ON
-        again = promoting.Promotion(
-            task.catalog, task.image, task.subject, facts, task.tags, task.reasons
-        )
-        match promoting.advance(services, again, may_move=tag):
+        match promoting.advance(services, replace(task, facts=facts), may_move=tag):
             case promoting.Busy():
                 return _again(services)
             case promoting.Failed(reason):

@@ -14,10 +14,9 @@ def plain(text: str, longest: int = _LONGEST) -> str:
     return f"{shown[: longest - 1]}…" if cut else shown
 
 
-def sentences(reasons: tuple[str, ...]) -> tuple[str, ...]:
+def sentences(reasons: tuple[str, ...], room: int = _ROOM) -> tuple[str, ...]:
     """Return the reasons as plain sentences, as many as there is room for, and how many more."""
     kept: list[str] = []
-    room = _ROOM
     for number, reason in enumerate(reasons):
         said = plain(reason)
         room -= len(json.dumps(said))

@@ -1,19 +1,21 @@
 """Promotion, applied step by step in the order policy gives; any step may be repeated."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from handlers import gathering, rebuilding, turns
+from handlers import gathering, keeping, rebuilding, turns
 from handlers.importing import Copy, Outcome, drive, pending
 from handlers.inventory import IMAGE, Inventory, referrer_key
 from handlers.recording import Subject, note
 from shared.catalog import Catalog, Image
 from shared.errors import Permanent
+from shared.messages import candidate_id
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.policy import promotion
+from shared.policy import promotion, vulns
+from shared.policy.actions import Enforced, Grounds
 from shared.policy.facts import Facts
 from shared.policy.precedence import is_backlog
 from shared.policy.promotion import (
@@ -24,10 +26,11 @@ from shared.policy.promotion import (
     CopyReferrers,
     Lock,
     MoveTag,
+    TagHeld,
     TagUnique,
 )
-from shared.policy.statement import statement
-from shared.ports import Locks, Row
+from shared.policy.statement import PREDICATE, statement
+from shared.ports import Layer, Locks, Row
 from shared.services import Services
 
 _SLOT = timedelta(minutes=30)
@@ -37,7 +40,10 @@ _LONGEST = timedelta(seconds=10)  # no function waits longer than 20 s (design Â
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """One candidate on its way into base, under these stable tags, for these reasons."""
+    """One candidate on its way into base, under these stable tags, for these reasons, on these grounds.
+
+    `enforced` is what `mode: enforce` would have said.
+    """
 
     catalog: Catalog
     image: Image
@@ -45,6 +51,8 @@ class Promotion:
     facts: Facts
     tags: tuple[str, ...]
     reasons: tuple[str, ...]
+    grounds: Grounds = field(default_factory=Grounds)
+    enforced: Enforced | None = None
 
     @property
     def staging(self) -> Repository:
@@ -109,7 +117,15 @@ def release(services: Services, subject: Subject) -> None:
 
 
 def _steps(services: Services, task: Promotion, may_move: str) -> Advance:
-    inventory = Inventory(services, task.subject, task.facts, task.tags, task.staging, task.base)
+    inventory = Inventory(
+        services,
+        task.subject,
+        task.facts,
+        task.tags,
+        task.staging,
+        task.base,
+        task.grounds.approval,
+    )
     until = services.clock.now() + _LONGEST
     for _ in range(_MOST_STEPS):
         step = promotion.next_step(task.subject.digest, task.tags, inventory.take())
@@ -150,7 +166,7 @@ def _apply(
     services: Services,
     task: Promotion,
     inventory: Inventory,
-    step: TagUnique | AttachDecision | Lock | MoveTag | AskRebuilds,
+    step: TagUnique | TagHeld | AttachDecision | Lock | MoveTag | AskRebuilds,
 ) -> None:
     done: tuple[str, str]
     match step:
@@ -158,6 +174,14 @@ def _apply(
             services.data_plane.put_manifest(task.base, tag, inventory.manifest())
             inventory.moved(tag)
             done = ("tagged", tag)
+        case TagHeld(tag, held):
+            keeping.apply(services, task.base, step)
+            inventory.moved(tag)
+            values = {"by": gathering.OTHERS, "tags": tag}
+            services.ledger.insert(
+                Row(candidate_id(task.image.name, held), gathering.ADOPTED, values)
+            )
+            done = ("kept", f"{tag}, which is {held}")
         case MoveTag(tag):
             # It may have been here before: the apps have to follow it back.
             services.ledger.delete(task.subject.id, f"rebuilds:{tag}")
@@ -169,8 +193,7 @@ def _apply(
             inventory.attached(decision)
             done = ("decision attached", str(decision))
         case Lock(wanted):
-            for reference, locks in wanted.items():
-                services.data_plane.lock(task.base, reference, locks)
+            keeping.apply(services, task.base, step)
             inventory.locked(wanted)
             done = ("locked", _locked(wanted))
         case AskRebuilds(tag):
@@ -196,19 +219,26 @@ def _locked(wanted: Mapping[str | Digest, Locks]) -> str:
 
 
 def _attach(services: Services, task: Promotion, inventory: Inventory) -> Digest:
+    found = vulns.statements(task.facts, task.base)
     content = statement(
         task.facts,
         base=task.base,
         tags=task.tags,
         reasons=task.reasons,
         catalog=task.catalog.digest_of_text,
+        grounds=task.grounds,
+        enforced=task.enforced,
     )
-    return services.data_plane.attach(
+    said = [(PREDICATE, content), *((vulns.PREDICATE, each) for each in found)]
+    return services.data_plane.attach_layers(
         task.base,
         inventory.manifest().descriptor,
         artifact_type=media_types.DECISION_ARTIFACT,
-        media_type=media_types.DECISION,
-        content=content,
+        layers=[
+            # The annotation that BuildKit gives its attestations' layers; verifiers choose by it.
+            Layer(media_types.DECISION, each, {"in-toto.io/predicate-type": predicate})
+            for predicate, each in said
+        ],
         annotations={"io.breakwater.candidate": task.subject.id},
     )
 

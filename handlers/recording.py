@@ -2,19 +2,24 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from handlers import announcing
-from handlers.plain import sentences
+from handlers.plain import plain, sentences
 from shared.messages import candidate_id
 from shared.oci.digest import Digest
-from shared.policy.candidate import State
+from shared.policy.actions import Enforced
+from shared.policy.candidate import Decision, Promote, State
 from shared.ports import Entry, Row
 from shared.services import Services
 
 STATE = "state"
+_ENFORCED = 3_000  # characters of what enforce would have said: the row has to hold the reasons too
 _ANNOUNCED = frozenset({State.PROMOTED, State.REJECTED, State.FAILED, State.HELD})
+
+type _Value = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,36 +43,73 @@ def record(
     reasons: tuple[str, ...],
     *,
     due: datetime | None = None,
+    decision: Decision | None = None,
 ) -> None:
     """Write the state down; a change of state, or of a verdict's reasons, goes into the journal.
 
     The journal comes first and its entry's id is made of the change, so that dying in between
-    leaves neither a gap nor a double.
+    leaves neither a gap nor a double. A `decision` adds the rule that answered and what enforce would have said.
     """
     reasons = sentences(reasons)
     before = known(services, subject.id)
     old = before.values if before else {}
     said = json.dumps(reasons)
+    verdict = _verdict(state, decision, old)
+    _would_have_stopped(services, subject, decision, verdict, old)
+    same = old.get("state") == state.value and old.get("reasons") == said
     if old.get("state") != state.value or (old.get("reasons") != said and state in _ANNOUNCED):
         change = f"{subject.id}|{before.version if before else ''}|{state.value}|{said}"
         note(services, subject, state.value, reasons, once=change, announce=state in _ANNOUNCED)
-    elif before is not None and before.due == due:
+    elif before is not None and before.due == due and verdict.items() <= old.items():
         return
-    services.ledger.upsert(
-        Row(
-            subject.id,
-            STATE,
-            {
-                "image": subject.image,
-                "digest": str(subject.digest),
-                "state": state.value,
-                "reasons": said,
-                "since": services.clock.now().isoformat(),
-                "trace": subject.trace,
-            },
-            due=due,
-        )
-    )
+    values = {
+        "image": subject.image,
+        "digest": str(subject.digest),
+        "state": state.value,
+        "reasons": said,
+        "since": old["since"] if same and "since" in old else services.clock.now().isoformat(),
+        "trace": subject.trace,
+    }
+    services.ledger.upsert(Row(subject.id, STATE, values | verdict, due=due))
+
+
+def _verdict(state: State, decision: Decision | None, old: Mapping[str, _Value]) -> dict[str, str]:
+    """Return what the row says of the verdict besides its state and its reasons.
+
+    What enforce would have said stays with what was promoted all the same: looks after that ask no gate.
+    """
+    found = {name: str(old.get(name, "")) for name in ("enforced", "enforced_reasons")}
+    enforced = _enforced(decision)
+    if enforced is not None:
+        reasons = sentences(tuple(plain(each, 300) for each in enforced.reasons), _ENFORCED)
+        found = {"enforced": enforced.state.value, "enforced_reasons": json.dumps(reasons)}
+    elif state not in (State.PROMOTED, State.SUPERSEDED, State.FAILED):
+        found = {"enforced": "", "enforced_reasons": ""}
+    return found | {"rule": decision.rule if decision else ""}
+
+
+def _enforced(decision: Decision | None) -> Enforced | None:
+    """Return what enforce would have said of a promotion; until it is promoted nothing was let through."""
+    promotes = decision is not None and isinstance(decision.action, Promote)
+    return decision.enforced if decision is not None and promotes else None
+
+
+def _would_have_stopped(
+    services: Services,
+    subject: Subject,
+    decision: Decision | None,
+    verdict: Mapping[str, str],
+    old: Mapping[str, _Value],
+) -> None:
+    """Announce once what enforce says of what is promoted although it would have stopped it."""
+    enforced = _enforced(decision)
+    if enforced is None or all(
+        old.get(name) == verdict[name] for name in ("enforced", "enforced_reasons")
+    ):
+        return
+    once = f"would have stopped|{subject.id}|{json.dumps(enforced.reasons)}"
+    reasons = (f"enforce would have said {enforced.state.value}", *enforced.reasons)
+    note(services, subject, "would have stopped", reasons, once=once, announce=True)
 
 
 def note(

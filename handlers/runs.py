@@ -1,80 +1,83 @@
-"""Runs: started once a platform and attempt, followed to their end, their results proven."""
+"""Runs: started once a platform and attempt; what is known of the newest, and of the reports they left."""
 
-import json
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from handlers import turns
+from handlers import following, turns
 from handlers.context import packed
+from handlers.following import Target
 from handlers.plain import plain
-from handlers.recording import Subject, note
-from handlers.reports import known_report, read_report
+from handlers.recording import note
+from handlers.reports import known_report
 from shared.catalog import Image
 from shared.errors import Transient
-from shared.oci import media_types
 from shared.oci.digest import Digest
-from shared.oci.manifest import Descriptor
-from shared.oci.platform import Platform
-from shared.oci.reference import Repository
 from shared.policy.facts import Progress, Scan, Tested
-from shared.policy.named_report import named_report
-from shared.policy.untested import untested
-from shared.ports import Row, Run, RunState, ScanRequest, TestRequest
+from shared.ports import Row, ScanRequest, TestRequest
 from shared.services import Services
+
+__all__ = ["Target", "scan", "start_scan", "start_test", "test"]
 
 SCAN_SECONDS = 1200
 TEST_SECONDS = 600
-_QUEUED = timedelta(minutes=60)  # a run may wait this long for an agent
-_LAG = timedelta(minutes=2)  # a run's log may be whole only a while after the run has ended
-_TAIL = 20  # lines of a test's log that are kept
-_TESTED = "test: "
-# What the agent says around a step, and what the tasks say to us.
-_AGENT = re.compile(r"\d{4}/\d{2}/\d{2} |Run ID: |breakwater-")
+_FORGIVEN = timedelta(hours=1)  # after that long a report that staging lost is no failure any more
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One platform's manifest of a candidate in staging."""
+def scan(services: Services, target: Target, rows: tuple[Row, ...], *, follow: bool) -> Scan:
+    """Return how far the newest scan is, and the newest report there is.
 
-    subject: Subject
-    repository: Repository
-    platform: Platform
-    digest: Digest
-
-
-def scan(services: Services, target: Target, rows: tuple[Row, ...]) -> Scan:
-    """Return what is known of the newest scan; follows its run if that has ended."""
-    row = _newest(rows, f"scan:{target.platform.slug}:")
-    if row is None:
+    Follows the newest one's run if that has ended. The report before stays until there is another.
+    """
+    found = _newest_first(rows, f"scan:{target.platform.slug}:")
+    if not found:
         return Scan(target.platform, target.digest)
-    if _is_running(row):
-        row = _follow(services, target, row, _scanned)
+    found[0] = _followed(services, target, found[0], follow=follow)
     known = Scan(
         target.platform,
         target.digest,
-        _progress(services, row),
-        _attempt(row),
-        str(row.values.get("run", "")),
-        error=str(row.values.get("error", "")),
+        _progress(services, found[0]),
+        _attempt(found[0]),
+        str(found[0].values.get("run", "")),
+        error=str(found[0].values.get("error", "")),
     )
-    if row.values["state"] != "succeeded":
-        return known
-    digest = Digest(str(row.values["result"]))
-    report = known_report(services, target.repository, digest, target.digest)
-    if isinstance(report, str):
-        return replace(known, error=report)
-    return replace(known, report=report, report_digest=digest)
+    return _reported(services, target, known, found)
 
 
-def test(services: Services, target: Target, rows: tuple[Row, ...]) -> Tested:
+def _reported(services: Services, target: Target, known: Scan, rows: list[Row]) -> Scan:
+    """Add the report of the newest run that left one, and count what came to nothing since.
+
+    Where that report is gone or unreadable there is none: the one before it may have found less. It is a
+    failure as well, for a while, or a report that staging keeps losing would be asked for without end.
+    """
+    failures, lost = 0, ""
+    for row in rows:
+        if row.values["state"] != "succeeded":
+            failures += _progress(services, row) is not Progress.UNDERWAY
+            continue
+        digest = Digest(str(row.values["result"]))
+        report = known_report(services, target.repository, digest, target.digest)
+        if not isinstance(report, str):
+            if lost:
+                break
+            run = str(row.values["run"])
+            return replace(
+                known, run_id=run, report=report, report_digest=digest, failures=failures
+            )
+        lost = lost or report
+        ended = datetime.fromisoformat(str(row.values["at"]))
+        if services.clock.now() >= ended + _FORGIVEN:
+            break
+        failures += 1
+    return replace(known, error=known.error or lost, failures=failures)
+
+
+def test(services: Services, target: Target, rows: tuple[Row, ...], *, follow: bool) -> Tested:
     """Return what is known of the newest test; follows its run if that has ended."""
-    row = _newest(rows, f"test:{target.platform.slug}:")
-    if row is None:
+    found = _newest_first(rows, f"test:{target.platform.slug}:")
+    if not found:
         return Tested(target.platform, target.digest)
-    if _is_running(row):
-        row = _follow(services, target, row, _tested)
+    row = _followed(services, target, found[0], follow=follow)
     result = str(row.values.get("result", ""))
     return Tested(
         target.platform,
@@ -133,11 +136,12 @@ def _start(
     series, _, attempt = key.rpartition(":")
     if int(attempt) > 1:  # a worker that died while it started the one before left its slot behind
         services.slots.free("runs", f"{target.subject.id}:{series}:{int(attempt) - 1}")
-    until, limit = now + _QUEUED, services.settings.run_concurrency
+    until, limit = now + following.QUEUED, services.settings.run_concurrency
     if not turns.take(services, "runs", owner, limit=limit, until=until, backlog=backlog):
         return False
     row = Row(target.subject.id, key, {"state": "starting", "at": now.isoformat()})
     if not services.ledger.insert(row):
+        _overtaken(services, row, owner)
         return False
     run = _begin(services, row, owner, request)
     services.ledger.upsert(replace(row, values={**row.values, "state": "running", "run": run}))
@@ -150,6 +154,17 @@ def _start(
         once=f"{owner}|{run}",
     )
     return True
+
+
+def _overtaken(services: Services, row: Row, owner: str) -> None:
+    """Give back the slot of a run that another worker has started, and that has ended already.
+
+    Two candidates may want the same scan of what both are compared with. While it is under way its slot is
+    theirs both, and given back by who follows it.
+    """
+    known = (each for each in services.ledger.rows(row.subject) if each.key == row.key)
+    if not any(each.values["state"] in ("starting", "running") for each in known):
+        services.slots.free("runs", owner)
 
 
 def _begin(
@@ -171,106 +186,12 @@ def _begin(
         raise
 
 
-type _Result = dict[str, str]
+def _newest_first(rows: tuple[Row, ...], prefix: str) -> list[Row]:
+    return sorted((row for row in rows if row.key.startswith(prefix)), key=_attempt, reverse=True)
 
 
-def _follow(
-    services: Services,
-    target: Target,
-    row: Row,
-    concluded: Callable[[Services, Target, Run, str], _Result],
-) -> Row:
-    registry = target.repository.registry
-    run = services.tasks.run(registry, str(row.values["run"]))
-    now = services.clock.now()
-    if run is None:
-        result = {"state": "lost", "error": f"the registry knows no run {row.values['run']}"}
-    elif run.state in (RunState.QUEUED, RunState.RUNNING):
-        if now < datetime.fromisoformat(str(row.values["at"])) + _QUEUED:
-            return row
-        result = {"state": "lost", "error": f"run {run.id} did not end within {_QUEUED}"}
-    else:
-        log = services.tasks.log(registry, run.id)
-        if not log.whole and run.finished is not None and now < run.finished + _LAG:
-            return row
-        result = concluded(services, target, run, log.text)
-    _note_end(services, target, row, result)
-    # Before the row says that it has ended: nobody follows it after that, nor frees its slot.
-    services.slots.free("runs", f"{row.subject}:{row.key}")
-    row = replace(row, values={**row.values, **result, "at": now.isoformat()})
-    services.ledger.upsert(row)
-    return row
-
-
-def _note_end(services: Services, target: Target, row: Row, result: _Result) -> None:
-    kind, run = row.key.partition(":")[0], row.values["run"]
-    said = result["error"] or {"scan": "it left a report", "test": "it passed"}[kind]
-    note(
-        services,
-        target.subject,
-        f"{kind} ended",
-        (f"run {run} on {target.platform}: {said}",),
-        once=f"{row.subject}|{row.key}|{run}|ended",
-    )
-
-
-def _scanned(services: Services, target: Target, run: Run, log: str) -> _Result:
-    if run.state is not RunState.SUCCEEDED:
-        why = plain(run.error) or conclusion(log)
-        return {"state": "lost", "error": f"run {run.id} {run.status}: {why}"}
-    digest = named_report(log, target.digest, target.platform)
-    if isinstance(digest, str):
-        return {"state": "lost", "error": f"run {run.id}: {digest}"}
-    report = read_report(services, target.repository, digest, target.digest)
-    if isinstance(report, str):
-        return {"state": "lost", "error": f"run {run.id}: {report}"}
-    return {"state": "succeeded", "result": str(digest), "error": ""}
-
-
-def _tested(services: Services, target: Target, run: Run, log: str) -> _Result:
-    if run.status not in ("Succeeded", "Failed", "Timeout"):
-        return {"state": "lost", "error": f"run {run.id} {run.status}: {plain(run.error)}"}
-    passed = run.state is RunState.SUCCEEDED
-    said = conclusion(log) or plain(run.error) or run.status
-    if not passed and (why := untested(log, target.digest)):
-        return {"state": "lost", "error": f"run {run.id} {run.status}, {why}: {said}"}
-    digest = _attach_result(services, target, run, log)
-    error = "" if passed else said
-    return {"state": "succeeded" if passed else "failed", "result": str(digest), "error": error}
-
-
-def _attach_result(services: Services, target: Target, run: Run, log: str) -> Digest:
-    """Attach the run's verdict to what it tested; the same run always gives the same bytes."""
-    body = {
-        "run": run.id,
-        "status": run.status,
-        "log": [plain(line) for line in log.splitlines()[-_TAIL:]],
-    }
-    subject = services.data_plane.head(target.repository, target.digest)
-    return services.data_plane.attach(
-        target.repository,
-        subject or Descriptor(media_types.OCI_MANIFEST, target.digest, 0),
-        artifact_type=media_types.TEST_RESULT,
-        media_type="application/json",
-        content=json.dumps(body, sort_keys=True).encode(),
-        annotations={"io.breakwater.candidate": target.subject.id},
-    )
-
-
-def conclusion(log: str) -> str:
-    """Return what a failed run's steps said last, on one line and without control characters.
-
-    What the tested image printed is marked `test: ` by the test task; it says most.
-    """
-    lines = [plain(line) for line in log.split("\n") if line.strip()]
-    tested = [line.removeprefix(_TESTED) for line in lines if line.startswith(_TESTED)]
-    said = tested or [line for line in lines if not _AGENT.match(line)]
-    return " / ".join(said[-2:])[:400]
-
-
-def _newest(rows: tuple[Row, ...], prefix: str) -> Row | None:
-    found = [row for row in rows if row.key.startswith(prefix)]
-    return max(found, key=lambda row: int(row.key.rpartition(":")[2]), default=None)
+def _followed(services: Services, target: Target, row: Row, *, follow: bool) -> Row:
+    return following.follow(services, target, row) if follow and _is_running(row) else row
 
 
 def _is_running(row: Row) -> bool:

@@ -1,9 +1,10 @@
 """The sweep: look again at whatever no event mentioned, and at whatever may have drifted."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from handlers import catalogs, looking, rebuilding
+from handlers import adopting, catalogs, looking, observed, rebuilding, waivers
 from handlers.recording import STATE, Subject
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
@@ -36,6 +37,12 @@ def handle(services: Services) -> int:
         except BreakwaterError as error:
             _log.error("%s could not be swept: %s", image.name, error)
             failures.append(error)
+    for report in (observed.report, waivers.report):
+        try:
+            report(services, catalog, trace)
+        except BreakwaterError as error:
+            _log.error("a report of the day could not be made: %s", error)
+            failures.append(error)
     if failures:
         raise failures[0]
     return asked
@@ -61,17 +68,33 @@ def _sweep(
     staging, base = catalog.staging.repository(image.name), catalog.base.repository(image.name)
     staged = {entry.name: entry for entry in services.data_plane.tags(staging)}
     held = {entry.name: entry for entry in services.data_plane.tags(base)}
+    others, failure = _adopted(services, catalog, image, held, trace)
     asked = 0
-    for digest in dict.fromkeys(entry.digest for entry in staged.values()):
+    for digest in dict.fromkeys([*(entry.digest for entry in staged.values()), *sorted(others)]):
         subject = Subject(image.name, digest, trace)
         rows = services.ledger.rows(subject.id)
-        if worth_a_look(_known(image, digest, rows, staged, held), services.clock.now(), _FORGIVEN):
+        known = _known(image, digest, rows, staged, held)
+        if digest in others:
+            known = replace(known, drifted=False)  # its locks are those that adopting gives it
+        if worth_a_look(known, services.clock.now(), _FORGIVEN):
             _look(services, subject, rows)
             asked += 1
     for tag in image.tags:
         if tag in held:
             rebuilding.ask(services, catalog, base, tag, held[tag].digest, trace, tasks=tasks)
+    if failure is not None:
+        raise failure
     return asked
+
+
+def _adopted(
+    services: Services, catalog: Catalog, image: Image, held: dict[str, TagEntry], trace: str
+) -> tuple[frozenset[Digest], BreakwaterError | None]:
+    """Adopt, and keep what went wrong: the rest of the image is swept all the same."""
+    try:
+        return adopting.adopt(services, catalog, image, held, trace), None
+    except BreakwaterError as error:
+        return frozenset(), error
 
 
 def _known(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from shared.operators import Operators, Rulings
 from shared.ports import (
     Announcements,
     CatalogSource,
@@ -50,6 +51,8 @@ class Services:
     slots: Slots
     announcements: Announcements
     catalog_source: CatalogSource
+    rulings: Rulings
+    operators: Operators
 
 
 class _Silence:
@@ -89,6 +92,8 @@ def build(settings: Settings) -> Services:
         slots=cast(Slots, _Lazy(adapters.slots)),
         announcements=cast(Announcements, _Lazy(adapters.announcements)),
         catalog_source=cast(CatalogSource, _Lazy(adapters.catalog_source)),
+        rulings=cast(Rulings, _Lazy(adapters.rulings)),
+        operators=cast(Operators, _Lazy(adapters.operators)),
     )
 
 
@@ -194,6 +199,22 @@ class _Adapters:
         from shared.registry.catalog_source import CatalogFiles
 
         return CatalogFiles(self._settings.catalog_url, _APP)
+
+    def rulings(self) -> Rulings:
+        from shared.azure.rulings import TableRulings
+
+        return TableRulings(self._table("rulings"))
+
+    def operators(self) -> Operators:
+        from shared.entra.directory import EntraOperators
+
+        settings = self._settings
+        return EntraOperators(
+            tenant=settings.entra_tenant_id,
+            audience=settings.entra_audience,
+            authority=settings.entra_authority,
+            clock=self.clock,
+        )
 
     def _table(self, name: str) -> "TableClient":
         from shared.azure.identity import credential

@@ -12,6 +12,7 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest, parse
 from shared.oci.reference import Repository
 from shared.ports import (
+    Layer,
     Locks,
     ManifestEntry,
     TagEntry,
@@ -170,14 +171,28 @@ class FakeRegistries:
         content: bytes,
         annotations: Mapping[str, str],
     ) -> Digest:
-        manifest = artifacts.artifact(
+        return self.attach_layers(
+            repository,
             subject,
             artifact_type=artifact_type,
-            media_type=media_type,
-            content=content,
+            layers=(Layer(media_type, content),),
             annotations=annotations,
         )
-        self._shelf(repository).blobs[Digest.of(content)] = content
+
+    def attach_layers(
+        self,
+        repository: Repository,
+        subject: Descriptor,
+        *,
+        artifact_type: str,
+        layers: Sequence[Layer],
+        annotations: Mapping[str, str],
+    ) -> Digest:
+        manifest = artifacts.artifact_of(
+            subject, artifact_type=artifact_type, layers=layers, annotations=annotations
+        )
+        for each in layers:
+            self._shelf(repository).blobs[Digest.of(each.content)] = each.content
         return self.push(repository, manifest)
 
     def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:

@@ -10,6 +10,7 @@ from shared.ports import (
 from shared.services import Services
 from shared.settings import Settings
 from tests.fake_clock import FakeClock
+from tests.fake_operators import FakeOperators, FakeRulings
 from tests.fake_registries import FakeRegistries, image, index
 from tests.fake_storage import FakeJournal, FakeLedger, FakeQueues, FakeSlots, Sent
 from tests.fake_tasks import FakeTasks
@@ -22,8 +23,10 @@ __all__ = [
     "FakeImports",
     "FakeJournal",
     "FakeLedger",
+    "FakeOperators",
     "FakeQueues",
     "FakeRegistries",
+    "FakeRulings",
     "FakeSlots",
     "FakeTasks",
     "FakeUpstreams",
@@ -77,6 +80,8 @@ class World:
     slots: FakeSlots
     announcements: FakeAnnouncements
     catalog: FakeCatalog
+    rulings: FakeRulings
+    operators: FakeOperators
     settings: Settings
 
     @property
@@ -94,6 +99,8 @@ class World:
             slots=self.slots,
             announcements=self.announcements,
             catalog_source=self.catalog,
+            rulings=self.rulings,
+            operators=self.operators,
         )
 
 
@@ -113,6 +120,8 @@ def world(catalog: str = "", files: Mapping[str, bytes] | None = None) -> World:
         slots=FakeSlots(clock),
         announcements=FakeAnnouncements(),
         catalog=FakeCatalog(catalog, files),
+        rulings=FakeRulings(),
+        operators=FakeOperators(),
         settings=Settings(
             subscription="00000000-0000-0000-0000-0000000000bb",
             queue_endpoint="https://storage.invalid/queue",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from typing import Any
 
 from handlers import (
@@ -88,18 +89,22 @@ class Life:
             raise Died(name)
 
 
-_MORTAL = ("data_plane", "imports", "tasks", "queues", "ledger", "journal", "slots")
+_MORTAL = ("data_plane", "imports", "tasks", "queues", "ledger", "journal", "slots", "rulings")
 
 
 @dataclass
 class Machine:
-    """The app and its world; `findings` and `passes` say how runs end."""
+    """The app and its world; `findings` and `failing` say how runs end.
+
+    `database` is what the scanner knows by; None: the newest one of an hour that six divides, as Trivy's.
+    """
 
     world: World = field(
         default_factory=lambda: world(CATALOG, {"image-tests/node.sh": b"exit 0\n"})
     )
     findings: dict[Digest, Iterable[Finding]] = field(default_factory=dict)
     failing: set[Digest] = field(default_factory=set)
+    database: datetime | None = None
     life: Life = field(default_factory=Life)
     deaths: list[str] = field(default_factory=list)
 
@@ -215,12 +220,17 @@ class Machine:
         subject = registries.head(request.repository, request.digest)
         assert subject is not None
         found = self.findings.get(request.digest, ())
+        now = self.world.clock.now()
+        database = self.database or now.replace(hour=now.hour // 6 * 6, minute=0, second=0)
+        scanner = {"Version": "0.69.0", "VulnerabilityDB": {"UpdatedAt": database.isoformat()}}
         return registries.attach(
             request.repository,
             subject,
             artifact_type=media_types.REPORT,
             media_type="application/json",
-            content=builders.a_trivy_report(found, subject=request.digest),
+            content=builders.a_trivy_report(
+                found, subject=request.digest, CreatedAt=now.isoformat(), Trivy=scanner
+            ),
             annotations={"io.breakwater.candidate": request.candidate},
         )
 

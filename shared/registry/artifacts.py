@@ -7,6 +7,7 @@ from typing import Any
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest, parse
+from shared.values import Layer
 
 EMPTY = b"{}"  # image-spec, manifest.md, "Guidance for an Empty Descriptor"
 
@@ -20,12 +21,28 @@ def artifact(
     annotations: Mapping[str, str],
 ) -> Manifest:
     """Return the manifest that attaches one blob to the subject; the same input, the same digest."""
+    return artifact_of(
+        subject,
+        artifact_type=artifact_type,
+        layers=(Layer(media_type, content),),
+        annotations=annotations,
+    )
+
+
+def artifact_of(
+    subject: Descriptor,
+    *,
+    artifact_type: str,
+    layers: Sequence[Layer],
+    annotations: Mapping[str, str],
+) -> Manifest:
+    """Return the manifest that attaches these blobs to the subject, in this order."""
     body = {
         "schemaVersion": 2,
         "mediaType": media_types.OCI_MANIFEST,
         "artifactType": artifact_type,
         "config": _body(Descriptor(media_types.OCI_EMPTY, Digest.of(EMPTY), len(EMPTY))),
-        "layers": [_body(Descriptor(media_type, Digest.of(content), len(content)))],
+        "layers": [_layer(each) for each in layers],
         "subject": _body(subject),
         "annotations": dict(annotations),
     }
@@ -43,6 +60,12 @@ def referrers_index(known: Sequence[Descriptor], added: Manifest) -> Manifest:
     entries.append(_body(added.descriptor, full=True) | {"annotations": dict(added.annotations)})
     body = {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": entries}
     return parse(_encoded(body))
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    digest, size = Digest.of(layer.content), len(layer.content)
+    described = Descriptor(layer.media_type, digest, size, annotations=layer.annotations)
+    return _body(described, full=True)
 
 
 def _body(descriptor: Descriptor, *, full: bool = False) -> dict[str, Any]:

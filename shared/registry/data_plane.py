@@ -1,7 +1,7 @@
 """The data plane of the registries we own, over HTTP: OCI distribution 1.1 and ACR's /acr/v1."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -12,7 +12,7 @@ from shared.oci import media_types
 from shared.oci.digest import Digest, InvalidDigest
 from shared.oci.manifest import Descriptor, InvalidManifest, Manifest, parse
 from shared.oci.reference import Repository, is_tag
-from shared.ports import Locks, ManifestEntry, TagEntry
+from shared.ports import Layer, Locks, ManifestEntry, TagEntry
 from shared.registry import artifacts, attributes
 from shared.registry.wire import Call, Wire, body
 
@@ -101,15 +101,29 @@ class AcrDataPlane:
         annotations: Mapping[str, str],
     ) -> Digest:
         """Push the blob, then the manifest that refers to the subject, by its digest."""
-        manifest = artifacts.artifact(
+        return self.attach_layers(
+            repository,
             subject,
             artifact_type=artifact_type,
-            media_type=media_type,
-            content=content,
+            layers=(Layer(media_type, content),),
             annotations=annotations,
         )
-        self._push_blob(repository, artifacts.EMPTY)
-        self._push_blob(repository, content)
+
+    def attach_layers(
+        self,
+        repository: Repository,
+        subject: Descriptor,
+        *,
+        artifact_type: str,
+        layers: Sequence[Layer],
+        annotations: Mapping[str, str],
+    ) -> Digest:
+        """Push the blobs, then the manifest that refers to the subject, by its digest."""
+        manifest = artifacts.artifact_of(
+            subject, artifact_type=artifact_type, layers=layers, annotations=annotations
+        )
+        for content in dict.fromkeys((artifacts.EMPTY, *(each.content for each in layers))):
+            self._push_blob(repository, content)
         answered = self._put(repository, manifest.digest, manifest)
         if "OCI-Subject" not in answered:
             # No referrers API here (ACR with a customer-managed key): the client keeps the list.

@@ -8,6 +8,7 @@ import pytest
 import requests
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
+from local.directory import new_key
 from local.faults import Fault, Kind
 from tests.contract.arm_world import GROUP, SUBSCRIPTION, World, told, world
 
@@ -96,7 +97,7 @@ def test_without_a_valid_token_nobody_is_let_in(here: World) -> None:
     real = here.directory.token(here.directory.add("operator"), "https://management.azure.com/")
     headers = {"Authorization": f"Bearer {real}"}
     assert requests.get(here.url + path, headers=headers, timeout=10).status_code == 200
-    here.directory.key = "another key, so that every token issued so far is a forgery"
+    here.directory.key = new_key()  # so that every token issued so far is a forgery
     assert requests.get(here.url + path, headers=headers, timeout=10).status_code == 401
 
 

@@ -53,13 +53,13 @@ def event() -> list[dict[str, Any]]:
     return [{"type": "eventGridTrigger", "direction": "IN", "name": "event"}]
 
 
-def http(method: str, route: str) -> list[dict[str, Any]]:
+def http(method: str, route: str, level: str = "FUNCTION") -> list[dict[str, Any]]:
     trigger = {
         "type": "httpTrigger",
         "direction": "IN",
         "name": "req",
         "methods": [method],
-        "authLevel": "FUNCTION",
+        "authLevel": level,
         "route": route,
     }
     return [trigger, {"type": "http", "direction": "OUT", "name": "$return"}]
@@ -81,6 +81,11 @@ FUNCTIONS = {
     "candidates_poison": queue("candidates-poison"),
     "rebuilds_poison": queue("rebuilds-poison"),
     "api_status": http("GET", "status"),
+    "api_approve": http("POST", "approve", "ANONYMOUS"),
+    "api_deny": http("POST", "deny", "ANONYMOUS"),
+    "api_release": http("POST", "release", "ANONYMOUS"),
+    "api_candidates": http("GET", "candidates", "ANONYMOUS"),
+    "api_explain": http("GET", "explain", "ANONYMOUS"),
 }
 
 

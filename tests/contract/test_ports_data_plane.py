@@ -12,7 +12,7 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
-from shared.ports import DataPlane, Locks, TagEntry
+from shared.ports import DataPlane, Layer, Locks, TagEntry
 from shared.registry import artifacts
 from shared.registry.data_plane import AcrDataPlane
 from shared.registry.wire import Wire
@@ -151,6 +151,28 @@ def test_a_report_is_attached_listed_and_read(bench: Bench):
     assert bench.plane.blob(bench.repository, layer.digest, 1024) == b'{"findings": []}'
     with pytest.raises(Permanent):
         bench.plane.blob(bench.repository, layer.digest, 4)
+
+
+def test_several_blobs_are_attached_in_order_each_with_its_annotations(bench: Bench):
+    bench.seed(image("white"), "20")
+    subject = bench.plane.head(bench.repository, "20")
+    assert subject
+    layers = [Layer("text/plain", each, {"what": each.decode()}) for each in (b"first", b"second")]
+
+    def attach() -> Digest:
+        return bench.plane.attach_layers(
+            bench.repository, subject, artifact_type=REPORT, layers=layers, annotations={"x": "y"}
+        )
+
+    attached = attach()
+    assert attach() == attached
+    (listed,) = bench.plane.referrers(bench.repository, subject.digest)
+    assert (listed.digest, listed.annotations) == (attached, {"x": "y"})
+    found = bench.plane.manifest(bench.repository, attached)
+    assert found is not None
+    kept = [bench.plane.blob(bench.repository, each.digest, 1024) for each in found.layers]
+    assert kept == [each.content for each in layers]
+    assert [each.annotations for each in found.layers] == [each.annotations for each in layers]
 
 
 def test_attaching_again_is_the_same_referrer(bench: Bench):

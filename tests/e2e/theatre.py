@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,13 +92,18 @@ PROMOTED = {
 }
 
 
-@contextmanager
-def theatre() -> Iterator[Theatre]:
-    """Open a theatre: one platform, hello-world built on a first white image, no trigger of its own."""
-    ports = Ports.free()
+def one_platform(ports: Ports) -> str:
+    """Return the story's catalog for one platform."""
     text = catalog(ports).replace("[linux/amd64, linux/arm64]", "[linux/amd64]")
     # Many acts ship the same platforms in another index, and want it to be a candidate of its own.
-    text = text.replace("settle: 0m", "settle: 0m, equivalent: false")
+    return text.replace("settle: 0m", "settle: 0m, equivalent: false")
+
+
+@contextmanager
+def theatre(write: Callable[[Ports], str] = one_platform) -> Iterator[Theatre]:
+    """Open a theatre with this catalog."""
+    ports = Ports.free()
+    text = write(ports)
     opened, closing = threading.Event(), threading.Event()
     held: dict[str, Any] = {}
 

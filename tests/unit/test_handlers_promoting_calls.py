@@ -9,7 +9,8 @@ from shared.messages import LookMessage, encode
 from shared.oci.digest import Digest
 from shared.services import Services
 from tests.fake_registries import FakeRegistries
-from tests.machine import BASE, PLATFORMS, Machine
+from tests.fakes import index
+from tests.machine import BASE, CATALOG, PLATFORMS, Machine
 
 
 @dataclass
@@ -53,11 +54,16 @@ def until_tested(machine: Counted) -> Digest:
     """Bring a candidate to where its test has passed, and nobody has looked at it since."""
     digest = machine.upstream("white", PLATFORMS)
     machine.watch()
+    children = [each.digest for each in index("white", PLATFORMS)]
     while True:
         machine.turn()
         machine._end_runs()
         requests = machine.world.tasks.requests.items()
-        test = [(run, each) for run, each in requests if isinstance(each, ports.TestRequest)]
+        test = [
+            (run, each)
+            for run, each in requests
+            if isinstance(each, ports.TestRequest) and each.digest in children
+        ]
         for run_id, request in test:
             run = machine.world.tasks.run(request.repository.registry, run_id)
             if run is not None and run.state is ports.RunState.SUCCEEDED:
@@ -75,6 +81,27 @@ def test_a_whole_promotion_of_two_platforms_asks_sparingly():
     assert machine.state(digest) == "promoted"
     assert machine.counting.calls.total() <= 100, machine.counting.calls
     assert machine.counting.calls["referrers"] <= 10, machine.counting.calls
+
+
+def test_a_comparison_with_what_is_promoted_asks_four_things_more_at_each_of_its_looks():
+    """The promoted digest's entry and its manifest, and the manifest of each platform's report."""
+    totals = []
+    for text in (CATALOG, CATALOG.replace("age: 0h", "age: 0h, compare: not-worse")):
+        machine = Counted()
+        machine.database = machine.world.clock.now()
+        machine.upstream("before", PLATFORMS)
+        machine.watch()
+        machine.settle()
+        machine.world.clock.advance(hours=13)
+        machine.world.catalog.text = text
+        digest = until_tested(machine)
+        machine.counting.calls.clear()
+        machine.settle()
+        assert machine.state(digest) == "promoted"
+        totals.append(machine.counting.calls.total())
+    plain, compared = totals
+
+    assert 0 < compared - plain <= 5 * 4, totals
 
 
 def test_a_look_at_what_is_promoted_and_has_not_drifted_asks_less():

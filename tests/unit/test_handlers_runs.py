@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from handlers import advance_candidate
-from handlers.runs import conclusion
+from handlers.following import conclusion
 from shared.errors import Permanent, Transient
 from shared.messages import LookMessage, encode
 from shared.oci import media_types

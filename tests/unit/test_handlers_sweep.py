@@ -168,5 +168,5 @@ def test_an_apps_registry_that_cannot_be_listed_stops_nothing_else_and_is_still_
         sweep.handle(machine.services)
 
     assert rebuilds(machine) == [OTHER_APPS]
-    (look,) = machine.world.queues.take("candidates")
-    assert decode(look.text, LookMessage).digest == str(digest)
+    looked = [decode(each.text, LookMessage) for each in machine.world.queues.take("candidates")]
+    assert str(digest) in {each.digest for each in looked}

@@ -18,6 +18,7 @@ def test_the_fixed_ports_are_the_documented_ones():
         "queues": 10001,
         "tables": 10002,
         "functions": 7071,
+        "login": 5013,
     }
 
 
@@ -26,4 +27,5 @@ def test_moved_ports_are_all_different():
     assert moved["upstream"] == 20000
     assert moved["arm"] == 20010
     assert moved["functions"] == 20023
+    assert moved["login"] == 20013
     assert len(set(moved.values())) == len(moved)

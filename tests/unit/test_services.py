@@ -10,7 +10,7 @@ from shared.ports import Entry
 from shared.services import Services, build, services
 from tests.fakes import world
 
-HEAVY = "azure", "aiohttp", "requests"
+HEAVY = "azure", "aiohttp", "requests", "jwt", "cryptography"
 
 
 def _loaded(code: str) -> set[str]:

@@ -1,0 +1,68 @@
+"""What observing gates let pass: once a day, how many promotions enforcing would have stopped."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from handlers.recording import STATE, say
+from shared.catalog import Catalog, Mode
+from shared.policy.candidate import State
+from shared.ports import Row
+from shared.services import Services
+
+_DAY = timedelta(days=1)
+_REPORTED = "observed"  # the ledger's subject of the day that has its line: the status is not scanned twice for it
+_PASSED = frozenset({"", "already_promoted"})  # rules of what was promoted by us
+_MOST = 40  # images named one by one; the journal keeps 50 sentences
+
+
+def report(services: Services, catalog: Catalog, trace: str) -> None:
+    """Add the day's line to the journal, once there is something to say: a gate observes, and something was promoted.
+
+    It counts what was promoted within the last 24 hours and still is; each promotion that enforcing would have
+    stopped has an entry of its own besides (`would have stopped`).
+    """
+    now = services.clock.now()
+    today = f"{now:%Y-%m-%d}"
+    if any(row.values["day"] == today for row in services.ledger.rows(_REPORTED)):
+        return
+    observing = {each.name for each in catalog.images if each.gate.mode is Mode.OBSERVE}
+    if not observing:
+        return
+    recent = [row for row in services.ledger.all(STATE) if _is_recent(row, now, observing)]
+    if not recent:
+        return
+    stopped = sorted(_would_have_stopped(recent))
+    first = (
+        f"with mode: enforce, {len(stopped)} of {_promotions(len(recent))} would have been stopped"
+    )
+    more = (f"and {len(stopped) - _MOST} more",) if len(stopped) > _MOST else ()
+    reasons = (first, *stopped[:_MOST], *more)
+    say(services, "", "observed", reasons, once=today, trace=trace)
+    services.ledger.upsert(Row(_REPORTED, "day", {"day": today}))
+
+
+def _is_recent(row: Row, now: datetime, observing: set[str]) -> bool:
+    values = row.values
+    if values["image"] not in observing or values["state"] != State.PROMOTED.value:
+        return False
+    if values.get("rule", "") not in _PASSED:
+        return False  # a rule refuses it: others promoted it, before Breakwater
+    return datetime.fromisoformat(str(values["since"])) > now - _DAY
+
+
+def _would_have_stopped(rows: list[Row]) -> Iterator[str]:
+    for row in rows:
+        values = row.values
+        if values.get("enforced"):
+            reasons = json.loads(str(values.get("enforced_reasons") or "[]"))
+            why = f": {'; '.join(reasons)}" if reasons else ""
+            yield f"{values['image']}@{values['digest']} would be {values['enforced']}{why}"
+
+
+def _promotions(count: int) -> str:
+    return (
+        "the 1 promotion of the last day"
+        if count == 1
+        else f"the {count} promotions of the last day"
+    )
