@@ -36,8 +36,8 @@ check: $(VENV)/.installed ## Check style, types and the direction of imports
 	@$(VENV)/bin/lint-imports
 
 .PHONY: up
-up: root-for-up $(READY) ## Start the local Azure and the app on it; Ctrl-C stops everything
-	@$(PY) -m local up
+up: root-for-up $(READY) ## Start the local Azure and the app on it; Ctrl-C stops everything; ARGS='--ports-from 20000'
+	@$(PY) -m local up $(ARGS)
 
 .PHONY: down
 down: $(VENV)/.installed ## Stop a local Azure that runs elsewhere
@@ -48,11 +48,12 @@ plan: $(VENV)/.installed ## Show what a watch would do to the registries, and do
 	@$(PY) -m local.plan $(ARGS)
 
 # What an operator says reaches the program in its environment, as it was typed: neither the shell nor make
-# may take a comment for one of their own expressions. (Without the filter AS would be make's assembler.)
+# may take a comment for one of their own expressions. Only what is typed behind `make` counts: an OVERRIDE or a
+# DIGEST that some shell exported is nobody's word. (Nor is AS then make's assembler.)
 OPERATING := approve deny release explain candidates
 SAID := IMAGE DIGEST TAG COMMENT OVERRIDE AS STATE OBSERVED
 $(foreach name,$(SAID),$(eval $(OPERATING): override export $(name) := \
-	$$(if $$(filter-out default undefined,$$(origin $(name))),$$(value $(name)))))
+	$$(if $$(filter command,$$(origin $(name))),$$(value $(name)))))
 
 .PHONY: $(OPERATING)
 approve: $(VENV)/.installed ## Approve a digest: IMAGE=, DIGEST=, COMMENT=; OVERRIDE=1 for what is missing
@@ -61,7 +62,7 @@ release: $(VENV)/.installed ## Let a digest go on although upstream withdrew it:
 explain: $(VENV)/.installed ## Say why an image is where it is: IMAGE=, DIGEST= or TAG=
 candidates: $(VENV)/.installed ## List candidates; IMAGE=, STATE=, OBSERVED=1 for some
 $(OPERATING):
-	@$(PY) -m local.operate $@ --from-environment $(ARGS)
+	@$(PY) -m local.operate $@ --from-environment $(if $(filter command,$(origin ARGS)),$(ARGS))
 
 .PHONY: bench
 bench: $(VENV)/.installed ## Measure what is claimed about speed; ARGS=watch for that alone

@@ -1,6 +1,8 @@
 """Adoption: what a stable tag of base holds without a decision of ours is recorded and kept."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 
 from handlers import gathering, keeping
 from handlers.recording import Subject, note
@@ -17,10 +19,23 @@ _US = "us"
 _MOST_LISTED = (
     50  # digests of one image whose referrers one sweep lists; the next ones are the next sweep's
 )
+_LONGEST = timedelta(minutes=2)  # a sweep may take five
+
+
+@dataclass(slots=True)
+class Time:
+    """The time that one sweep still has for digests the ledger says nothing of; the rest is the next sweep's."""
+
+    left: timedelta = _LONGEST
 
 
 def adopt(
-    services: Services, catalog: Catalog, image: Image, held: Mapping[str, TagEntry], trace: str
+    services: Services,
+    catalog: Catalog,
+    image: Image,
+    held: Mapping[str, TagEntry],
+    trace: str,
+    time: Time,
 ) -> frozenset[Digest]:
     """Adopt what the watched tags of base hold and others promoted; return those digests, old and new.
 
@@ -43,12 +58,14 @@ def adopt(
         known = rows.get(gathering.ADOPTED)
         if known is None:
             listed += 1
-            if listed > _MOST_LISTED:
+            if listed > _MOST_LISTED or time.left <= timedelta():
                 continue
-            known = _by_whom(services, base, subject)
+        started = services.clock.now()
+        known = known or _by_whom(services, base, subject)
         if known.values["by"] == gathering.OTHERS:
             _adopt(services, base, subject, names, held, known)
             others.add(digest)
+        time.left -= services.clock.now() - started
     return frozenset(others)
 
 

@@ -28,7 +28,7 @@ def handle(services: Services, parameters: Mapping[str, str], headers: Mapping[s
         digest = _resolved(services, name, given["tag"]) if "tag" in given else _digest(given)
         answer = explained(services, name, digest)
         if answer is None:
-            raise Refused(404, f"nothing is known of {name}@{digest}")
+            raise _unknown(services, name, digest)
         told = list(_told(given, digest, answer))
         return Answer(200, {"told": told, **given, **answer, "digest": str(digest)})
 
@@ -42,6 +42,15 @@ def _told(given: Mapping[str, str], digest: Digest, answer: Mapping[str, Any]) -
     yield from answer["why"]
     yield from (f"what would change that: {each}" for each in answer["would_change"])
     yield f"it is looked at again {answer['looked_at_again']}"
+
+
+def _unknown(services: Services, name: str, digest: Digest) -> Refused:
+    """Return the refusal, with what there is. Raises Refused when the catalog lists no such image."""
+    catalog = catalogs.current(services)
+    image = listed(services, catalog, name)
+    staging = catalog.staging.repository(name)
+    there = tagged(services, staging, image)
+    return Refused(404, f"nothing is known of {name}@{digest}; in {staging} there is {there}")
 
 
 def _digest(given: Mapping[str, str]) -> Digest:

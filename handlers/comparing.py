@@ -46,9 +46,15 @@ def promoted(
 
 
 def stage(
-    services: Services, catalog: Catalog, image: Image, digest: Digest, tags: tuple[str, ...]
+    services: Services,
+    catalog: Catalog,
+    image: Image,
+    digest: Digest,
+    tags: tuple[str, ...],
+    *,
+    backlog: bool = False,
 ) -> importing.Progress:
-    """Bring the copy from base into staging one step on; later looks poll it.
+    """Bring the copy from base into staging one step on; later looks poll it. Fixes go before a `backlog`.
 
     Its unique tags keep it there. It gets no stable tag: those say what upstream gave. What cannot be had is
     FAILED at the third attempt, and `lost` among the facts for a day.
@@ -62,6 +68,7 @@ def stage(
         digest,
         target,
         names,
+        backlog=backlog,
     )
 
     def there() -> bool:
@@ -88,6 +95,11 @@ def is_running(rows: tuple[Row, ...]) -> bool:
     return row is not None and row.values["state"] == "running"
 
 
+def is_asked(rows: tuple[Row, ...]) -> bool:
+    """Tell whether somebody has asked for its import from base into staging, and it was not concluded."""
+    return importing.pending(rows, _STAGE) is not None
+
+
 def _driven(services: Services, copy: Copy, there: Callable[[], bool]) -> importing.Progress:
     try:
         return importing.drive(services, copy, there=there)
@@ -111,7 +123,11 @@ def _one(
     repository = catalog.staging.repository(image.name)
     rows = services.ledger.rows(subject.id)
     arriving = is_arriving(rows)
-    staged = None if arriving else staging.held(services, repository, subject.digest)
+    try:
+        staged = None if arriving else staging.held(services, repository, subject.digest)
+    except Permanent as error:
+        # What others put into base may be unreadable; that must not stop the candidate as poison.
+        return Promoted(subject.digest, tuple(tags), lost=f"it cannot be read: {error}")
     return Promoted(
         subject.digest,
         tuple(tags),

@@ -46,6 +46,6 @@ def _read(name: str, raw: bytes) -> tuple[Statement, ...]:
         raise Misconfigured(message) from error
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=512)  # more than a catalog names, or every look would read them all anew
 def _parsed(name: str, raw: bytes) -> tuple[Statement, ...]:
     return reading.read(name, raw)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from handlers import catalogs, gathering
+from handlers.plain import plain
 from handlers.recording import STATE, Subject
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
@@ -50,8 +51,13 @@ def explained(services: Services, image_name: str, digest: Digest) -> dict[str, 
         "image": image_name,
         "digest": str(digest),
         "state": State.FAILED.value if failed else said.state,
-        "why": [*said.why, *_at_last(known, decision.state), *_only_in_base(facts, in_base)],
-        "would_change": list(said.would_change),
+        "why": [
+            *map(plain, said.why),
+            *_when_promoted(rows.get(STATE), decision.state),
+            *_at_last(known, decision.state),
+            *_only_in_base(facts, in_base),
+        ],
+        "would_change": list(map(plain, said.would_change)),
         "looked_at_again": said.looked_at_again,
         "evidence": {**said.evidence, "ledger": known or None},
         "enforced": evidence.enforced(decision.enforced) or _enforced(rows.get(STATE)),
@@ -108,6 +114,19 @@ def _enforced(row: Row | None) -> dict[str, Any] | None:
     return {"state": str(row.values["enforced"]), "reasons": reasons}
 
 
+def _when_promoted(row: Row | None, state: State) -> list[str]:
+    """Say why it passed, and what enforce would have said: what is promoted asks no gate any more."""
+    if row is None or state is not State.PROMOTED:
+        return []
+    passed = "; ".join(json.loads(str(row.values.get("passed") or "[]")))
+    said = [f"when it passed: {passed}"] if passed else []
+    enforced = _enforced(row)
+    if enforced is not None:
+        would = "; ".join(enforced["reasons"])
+        said.append(f"with mode: enforce it would have been {enforced['state']}: {would}")
+    return said
+
+
 def _at_last(known: dict[str, Any], state: State) -> list[str]:
     """Say what the last look found, where the facts say something else by now."""
     return _last(known) if known and known["state"] != state.value else []
@@ -115,8 +134,9 @@ def _at_last(known: dict[str, Any], state: State) -> list[str]:
 
 def _last(known: dict[str, Any]) -> list[str]:
     reasons = "; ".join(known["reasons"])
+    since = f"{datetime.fromisoformat(known['since']):%Y-%m-%d %H:%M} UTC"
     return [
-        f"when it was last looked at, at {known['since']}, its state was {known['state']}: {reasons}"
+        f"when it was last looked at, its state was {known['state']}: {reasons} (since {since})"
     ]
 
 

@@ -12,7 +12,7 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
 from shared.policy import promotion
-from shared.policy.candidate import platform_to_test
+from shared.policy.candidate import Promote, decide, platform_to_test
 from shared.policy.facts import Facts, Progress, Staged, Tested, Watched
 from shared.policy.look import MAX_ATTEMPTS, Look
 from shared.ports import Row
@@ -23,6 +23,9 @@ ADOPTED = (
     "adopted"  # the ledger's key of who promoted a digest, and under which tags it was adopted
 )
 OTHERS = "others"  # not us
+_BEFORE_FOREIGN = frozenset(  # rules that answer before what others reported is asked about
+    {"same_type", "demanding", "complete", "exact", "scanned", "fresh", "compared"}
+)
 _LARGEST_DECISION = 1024 * 1024  # bytes
 _MOST_CONTENTS = 50  # manifests in an index, nested ones and itself included
 
@@ -55,7 +58,11 @@ def facts(
         comparing.follow(services, catalog, image, subject.digest)
         rows = services.ledger.rows(subject.id)
     arriving = comparing.is_arriving(rows)
-    staged = None if arriving else staging.held(services, repository, subject.digest)
+    staged, unreadable = None, ""
+    try:
+        staged = None if arriving else staging.held(services, repository, subject.digest)
+    except Permanent as error:  # two readers could read it as two things, say
+        unreadable = str(error)
     base = catalog.base.repository(image.name)
     held = {tag: _digest_of(services, base, tag) for tag in image.tags}
     found = decision(services, base, subject.digest) if subject.digest in held.values() else None
@@ -71,6 +78,7 @@ def facts(
         called=_called(rows),
         rulings=services.rulings.of(image.name, subject.digest),
         adopted=_adopted(rows),
+        unreadable=unreadable,
         decision=found,
     )
     return _for_a_verdict(services, catalog, subject, known, rows, follow=follow)
@@ -90,25 +98,46 @@ def _for_a_verdict(
     is_promoted = known.decided and look.carried == look.eligible
     if known.staged is None or not look.eligible or is_promoted or look.denial is not None:
         return known
-    if not _is_scanned(known):
+    if not _is_scanned(known, look):
         return known
     known = replace(
         known,
         excuses=excuses.gathered(services, catalog, known.image, subject.digest, known.staged),
     )
-    if known.image.gate.foreign is Counted.COUNT:
-        found = foreign.added(services, catalog, subject, known.scans, rows, follow=follow)
-        scans = (replace(each, foreign=found[each.digest]) for each in known.scans)
-        known = replace(known, scans=tuple(scans))
-    if not look.compares:
+    if look.compares:
+        promoted = comparing.promoted(
+            services, catalog, known, look.eligible, subject.trace, follow=follow
+        )
+        known = replace(known, promoted=promoted)
+    if known.image.gate.foreign is not Counted.COUNT:
         return known
-    promoted = comparing.promoted(
-        services, catalog, known, look.eligible, subject.trace, follow=follow
-    )
-    return replace(known, promoted=promoted)
+    return _with_others_reports(services, catalog, subject, known, rows, follow=follow)
 
 
-def _is_scanned(known: Facts) -> bool:
+def _with_others_reports(
+    services: Services,
+    catalog: Catalog,
+    subject: Subject,
+    known: Gathered,
+    rows: tuple[Row, ...],
+    *,
+    follow: bool,
+) -> Gathered:
+    """Add what others reported: freshly listed where nothing else is in the way of promoting it.
+
+    It can only add findings, so a listing of hours ago will do for what is held or rejected without it; and none
+    is needed while our own reports are not what it can be judged by.
+    """
+    without = decide(known, services.clock.now())
+    if without.rule in _BEFORE_FOREIGN:
+        return known
+    lasts = foreign.LASTS if isinstance(without.action, Promote) else foreign.LASTS_HELD
+    found = foreign.added(services, catalog, subject, known.scans, rows, lasts=lasts, follow=follow)
+    scans = (replace(each, foreign=found[each.digest]) for each in known.scans)
+    return replace(known, scans=tuple(scans))
+
+
+def _is_scanned(known: Facts, look: Look) -> bool:
     """Tell whether the scans are done: each left a report, or will leave none, and an override may do without."""
     if len(known.scans) < len(known.image.platforms):
         return False
@@ -117,7 +146,8 @@ def _is_scanned(known: Facts) -> bool:
         for scan in known.scans
         if scan.report is None
     )
-    return all(lost) and any(scan.report is not None for scan in known.scans)
+    some = any(scan.report is not None for scan in known.scans)
+    return all(lost) and (some or look.override is not None)
 
 
 def watched(services: Services, image: Image) -> tuple[Watched, ...]:

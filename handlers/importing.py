@@ -7,7 +7,7 @@ from enum import Enum
 
 from handlers import turns
 from shared.catalog import Upstream
-from shared.errors import Transient
+from shared.errors import Misconfigured, Permanent, Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.policy.precedence import is_patient
@@ -66,8 +66,7 @@ class Copy:
     @property
     def slots(self) -> str:
         """Which kind of slot it needs: a backlog into staging must not starve promotions."""
-        into_base = self.key.partition(":")[0] == "base"
-        return "imports:base" if into_base else "imports:staging"
+        return _slots(self.key)
 
 
 def drive(services: Services, copy: Copy, *, there: Callable[[], bool] = lambda: False) -> Progress:
@@ -152,8 +151,7 @@ def asked(services: Services, candidate: str) -> None:
 
 def forget(services: Services, candidate: str, key: str) -> None:
     """Let go of an import that nobody wants any more: its slot is another's, and it may be asked for anew."""
-    owner = f"{candidate}:{key}"
-    services.slots.free("imports:staging", owner)
+    services.slots.free(_slots(key), f"{candidate}:{key}")
     services.ledger.delete(candidate, key)
 
 
@@ -162,6 +160,10 @@ def give_up(services: Services, copy: Copy, error: str) -> None:
     now = services.clock.now()
     row = Row(copy.candidate, copy.key, {"attempt": MAX_ATTEMPTS})
     _fail(services, copy, row, error, now)
+
+
+def _slots(key: str) -> str:
+    return "imports:base" if key.partition(":")[0] == "base" else "imports:staging"
 
 
 def _is_unstarted(row: Row) -> bool:
@@ -241,8 +243,13 @@ def _start(
 
 
 def _poll(services: Services, copy: Copy, row: Row, now: datetime) -> Progress:
-    status = services.imports.poll(str(row.values["operation"]))
     started = datetime.fromisoformat(str(row.values["at"]))
+    try:
+        status = services.imports.poll(str(row.values["operation"]))
+    except (Permanent, Misconfigured) as error:
+        if now < started + _DEADLINE:
+            raise
+        return _fail(services, copy, row, str(error), now)  # else it would be asked about for ever
     if status.state is ImportState.RUNNING:
         if now < started + _DEADLINE:
             return Progress(Outcome.RUNNING)

@@ -1,20 +1,18 @@
 """Looking at a candidate: gather, decide, apply, until something has to be waited for."""
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from handlers import catalogs, comparing, gathering, importing, promoting, runs
+from handlers import catalogs, gathering, importing, promoting, starting
+from handlers.after import ON, REST, After, again, busy, due_at, soon
 from handlers.claims import claim
-from handlers.jitter import spread
 from handlers.recording import Subject, record
 from shared.catalog import Catalog, Image
-from shared.errors import Misconfigured, Permanent
 from shared.messages import (
     BACKLOG,
     CANDIDATES,
     IMPORTS,
-    LONGEST_DELAY,
     ImportMessage,
     LookMessage,
     encode,
@@ -42,19 +40,6 @@ _LONGEST = timedelta(seconds=15)  # no function waits longer than 20 s (design Â
 _MOST_STEPS = 30
 _AGAIN = "again"  # the ledger row that says whose turn the next look is
 _UNDERWAY = "something was under way"
-_BUSY = 3.0  # seconds until a candidate is looked at again that someone else is looking at
-
-
-@dataclass(frozen=True, slots=True)
-class _After:
-    """What follows a step: look on at once, look again after a delay, or rest."""
-
-    again: bool = False
-    delay: timedelta | None = None
-
-
-_ON = _After(again=True)
-_REST = _After()
 
 
 def look(services: Services, message: LookMessage) -> None:
@@ -65,7 +50,7 @@ def look(services: Services, message: LookMessage) -> None:
         return  # the catalog has dropped it; what is in the registries stays as it is
     subject = Subject(image.name, Digest(message.digest), message.trace)
     with claim(services, f"look:{subject.id}") as claimed:
-        after = _steps(services, catalog, image, subject) if claimed else _busy()
+        after = _steps(services, catalog, image, subject) if claimed else busy()
     if after.delay is not None:
         _ask_again(services, message, subject, after.delay)
     else:
@@ -104,19 +89,19 @@ def _ask_again(
     services.queues.send(CANDIDATES, encode(again), delay=delay)
 
 
-def _steps(services: Services, catalog: Catalog, image: Image, subject: Subject) -> _After:
+def _steps(services: Services, catalog: Catalog, image: Image, subject: Subject) -> After:
     started = services.clock.now()
     for _ in range(_MOST_STEPS):
         facts = gathering.facts(services, catalog, image, subject)
         decision = decide(facts, services.clock.now())
         after = _apply(services, catalog, facts, subject, decision)
-        if after == _REST and _is_running(facts):
-            return _again(services)  # nobody needs the run's result; its slot must come back
+        if after == REST and _is_running(facts):
+            return again(services)  # nobody needs the run's result; its slot must come back
         if not after.again:
             return after
         if services.clock.now() - started > _LONGEST:
             break
-    return _After(delay=timedelta(seconds=1))
+    return After(delay=timedelta(seconds=1))
 
 
 def _is_running(facts: Facts) -> bool:
@@ -127,20 +112,20 @@ def _is_running(facts: Facts) -> bool:
 
 def _apply(
     services: Services, catalog: Catalog, facts: Facts, subject: Subject, decision: Decision
-) -> _After:
+) -> After:
     match decision.action:
         case Promote(tags):
             return _promote(services, catalog, facts, subject, decision, tags)
         case StartScan() | StartTest():
-            return _start(services, catalog, facts, subject, decision)
+            return starting.start(services, catalog, facts, subject, decision)
         case Hold(until):
-            due = _due(services, until)
+            due = due_at(services, until)
             record(services, subject, decision.state, decision.reasons, due=due, decision=decision)
-            return _soon(services, until)
+            return soon(services, until)
         case Import(tag):
             backlog = is_backlog(facts, services.clock.now())
             if not importing.asking(services, subject.id, urgent=not backlog):
-                return _REST  # its own message carries it on, and asks for a look when it is there
+                return REST  # its own message carries it on, and asks for a look when it is there
             message = ImportMessage(
                 subject.image,
                 tag,
@@ -151,63 +136,16 @@ def _apply(
             services.queues.send(IMPORTS, encode(message))
             importing.asked(services, subject.id)
             record(services, subject, decision.state, decision.reasons, decision=decision)
-            return _REST
-        case Stage(digest, tags):
+            return REST
+        case Stage() as action:
             record(services, subject, decision.state, decision.reasons, decision=decision)
-            return _stage(services, catalog, facts, subject, digest, tags)
+            return starting.stage(services, catalog, facts, subject, action)
         case Wait():
             record(services, subject, decision.state, decision.reasons, decision=decision)
-            return _again(services)
+            return again(services)
         case Rest():
             record(services, subject, decision.state, decision.reasons, decision=decision)
-            return _REST
-
-
-def _stage(
-    services: Services,
-    catalog: Catalog,
-    facts: Facts,
-    subject: Subject,
-    digest: Digest,
-    tags: tuple[str, ...],
-) -> _After:
-    """Bring what base holds into staging: what the candidate is compared with, or the candidate itself."""
-    progress = comparing.stage(services, catalog, facts.image, digest, tags)
-    match progress.outcome:
-        case importing.Outcome.DONE:
-            return _ON
-        case importing.Outcome.FAILED if digest == subject.digest:
-            reason = f"importing it from base failed: {progress.error}"
-            record(services, subject, State.FAILED, (reason,))
-            return _REST
-        case importing.Outcome.FAILED:
-            return _ON  # it is lost: there is nothing to compare with
-        case _:
-            return _again(services)
-
-
-def _start(
-    services: Services, catalog: Catalog, facts: Facts, subject: Subject, decision: Decision
-) -> _After:
-    record(services, subject, decision.state, decision.reasons, decision=decision)
-    repository = catalog.staging.repository(facts.image.name)
-    action, backlog = decision.action, is_backlog(facts, services.clock.now())
-    started = False
-    try:
-        if isinstance(action, StartScan):
-            of = replace(subject, digest=action.of or subject.digest)
-            target = runs.Target(of, repository, action.platform, action.digest)
-            started = runs.start_scan(services, target, action.attempt, backlog=backlog)
-        elif isinstance(action, StartTest):
-            target = runs.Target(subject, repository, action.platform, action.digest)
-            started = runs.start_test(
-                services, target, facts.image, action.attempt, backlog=backlog
-            )
-    except (Permanent, Misconfigured) as error:
-        # A platform no agent has, a script that is not there: said where people look for it.
-        record(services, subject, State.FAILED, (f"no run could be started: {error}",))
-        return _REST
-    return _ON if started else _again(services)
+            return REST
 
 
 def _promote(
@@ -217,7 +155,7 @@ def _promote(
     subject: Subject,
     decision: Decision,
     tags: tuple[str, ...],
-) -> _After:
+) -> After:
     if decision.state is State.PROMOTING:
         record(services, subject, State.PROMOTING, decision.reasons, decision=decision)
     task = promoting.Promotion(
@@ -232,37 +170,37 @@ def _promote(
     )
     match promoting.advance(services, task):
         case promoting.Busy():
-            return _again(services)
+            return again(services)
         case promoting.Judge(tag):
             return _move(services, task, tag)
         case promoting.Failed(reason):
             record(services, subject, State.FAILED, (reason,))
-            return _REST
+            return REST
         case promoting.Complete():
             names = " and ".join(task.base.tagged(tag) for tag in tags)
             reasons = (f"{names} is this digest",)
             record(services, subject, State.PROMOTED, reasons, decision=decision)
-            return _REST
+            return REST
 
 
-def _move(services: Services, task: promoting.Promotion, tag: str) -> _After:
+def _move(services: Services, task: promoting.Promotion, tag: str) -> After:
     """Move a stable tag: lease it, gather and decide once more inside the lease, then move."""
     with claim(services, f"tag:{task.base}:{tag}") as leased:
         if not leased:
-            return _again(services)
+            return again(services)
         facts = gathering.facts(services, task.catalog, task.image, task.subject)
         decision = decide(facts, services.clock.now())
         if not isinstance(decision.action, Promote) or tag not in decision.action.tags:
-            return _ON
+            return ON
         match promoting.advance(services, replace(task, facts=facts), may_move=tag):
             case promoting.Busy():
-                return _again(services)
+                return again(services)
             case promoting.Failed(reason):
                 record(services, task.subject, State.FAILED, (reason,))
-                return _REST
+                return REST
             case _:
                 _moved_on(services, task.subject, facts.base.get(tag), tag)
-                return _ON
+                return ON
 
 
 def _moved_on(services: Services, subject: Subject, before: Digest | None, tag: str) -> None:
@@ -270,28 +208,3 @@ def _moved_on(services: Services, subject: Subject, before: Digest | None, tag: 
     if before is not None and before != subject.digest:
         old = Subject(subject.image, before, subject.trace)
         ask(services, old, f"base's {tag} moved on")
-
-
-def _due(services: Services, until: datetime | None) -> datetime | None:
-    if until is None or until - services.clock.now() <= LONGEST_DELAY:
-        return None
-    return until
-
-
-def _soon(services: Services, until: datetime | None) -> _After:
-    if until is None or _due(services, until) is not None:
-        return _REST
-    return _After(delay=max(until - services.clock.now(), timedelta(seconds=1)))
-
-
-def _again(services: Services) -> _After:
-    return _After(delay=timedelta(seconds=_jitter(services.settings.look_again_seconds)))
-
-
-def _busy() -> _After:
-    """Return when to look again at what someone else is looking at."""
-    return _After(delay=timedelta(seconds=_jitter(_BUSY)))
-
-
-def _jitter(seconds: float) -> float:
-    return spread(seconds, 0.8, 1.2)

@@ -19,7 +19,7 @@ def sentences(reasons: tuple[str, ...], room: int = _ROOM) -> tuple[str, ...]:
     kept: list[str] = []
     for number, reason in enumerate(reasons):
         said = plain(reason)
-        room -= len(json.dumps(said))
+        room -= len(json.dumps(said)) + len(", ")
         if room < 0:
             return (*kept, f"and {len(reasons) - number} more")
         kept.append(said)

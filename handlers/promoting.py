@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from handlers import gathering, keeping, rebuilding, turns
-from handlers.importing import Copy, Outcome, drive, pending
+from handlers.importing import Copy, Outcome, drive, forget, pending
 from handlers.inventory import IMAGE, Inventory, referrer_key
 from handlers.recording import Subject, note
 from shared.catalog import Catalog, Image
@@ -14,6 +14,7 @@ from shared.messages import candidate_id
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
+from shared.oci.tags import unique_tag
 from shared.policy import promotion, vulns
 from shared.policy.actions import Enforced, Grounds
 from shared.policy.facts import Facts
@@ -131,6 +132,7 @@ def _steps(services: Services, task: Promotion, may_move: str) -> Advance:
         step = promotion.next_step(task.subject.digest, task.tags, inventory.take())
         match step:
             case None:
+                _forget_copies(services, task)
                 return Complete()
             case Collision(reason):
                 return Failed(reason)
@@ -151,6 +153,13 @@ def _steps(services: Services, task: Promotion, may_move: str) -> Advance:
         if not may_move and services.clock.now() >= until:
             break
     return Busy()
+
+
+def _forget_copies(services: Services, task: Promotion) -> None:
+    """Let go of copies that nothing waits for: of a report, say, that was made again while it was on its way."""
+    for row in services.ledger.rows(task.subject.id):
+        if row.key.startswith(f"{IMAGE}:"):
+            forget(services, row.subject, row.key)
 
 
 def _refused(services: Services, task: Promotion) -> Failed | None:
@@ -177,7 +186,8 @@ def _apply(
         case TagHeld(tag, held):
             keeping.apply(services, task.base, step)
             inventory.moved(tag)
-            values = {"by": gathering.OTHERS, "tags": tag}
+            stable = (each for each in task.tags if unique_tag(each, held) == tag)
+            values = {"by": gathering.OTHERS, "tags": " ".join(stable)}
             services.ledger.insert(
                 Row(candidate_id(task.image.name, held), gathering.ADOPTED, values)
             )

@@ -16,8 +16,10 @@ from shared.ports import Entry, Row
 from shared.services import Services
 
 STATE = "state"
-_ENFORCED = 3_000  # characters of what enforce would have said: the row has to hold the reasons too
+_KEPT = 1_500  # characters of what else a row says in sentences: it has to hold the reasons too
 _ANNOUNCED = frozenset({State.PROMOTED, State.REJECTED, State.FAILED, State.HELD})
+# A scan that is done again and brings the same verdict is no news.
+_LASTING, _ASKING = {State.REJECTED, State.HELD}, {State.SCANNING, State.TESTING}
 
 type _Value = str | int | float | bool
 
@@ -57,9 +59,13 @@ def record(
     verdict = _verdict(state, decision, old)
     _would_have_stopped(services, subject, decision, verdict, old)
     same = old.get("state") == state.value and old.get("reasons") == said
+    # Each scan with a database that stays old gives the reason another date.
+    what = decision.rule if decision is not None and decision.rule == "fresh" else said
+    announced = _id(f"{state.value}|{what}") if state in _ANNOUNCED else ""
     if old.get("state") != state.value or (old.get("reasons") != said and state in _ANNOUNCED):
         change = f"{subject.id}|{before.version if before else ''}|{state.value}|{said}"
-        note(services, subject, state.value, reasons, once=change, announce=state in _ANNOUNCED)
+        news = bool(announced) and not (state in _LASTING and old.get("announced") == announced)
+        note(services, subject, state.value, reasons, once=change, announce=news)
     elif before is not None and before.due == due and verdict.items() <= old.items():
         return
     values = {
@@ -69,23 +75,34 @@ def record(
         "reasons": said,
         "since": old["since"] if same and "since" in old else services.clock.now().isoformat(),
         "trace": subject.trace,
+        "announced": announced or _still(state, old),
     }
     services.ledger.upsert(Row(subject.id, STATE, values | verdict, due=due))
+
+
+def _still(state: State, old: Mapping[str, _Value]) -> str:
+    """Return which verdict was announced last, while another scan or test may only bring it again."""
+    return str(old.get("announced", "")) if state in _ASKING else ""
 
 
 def _verdict(state: State, decision: Decision | None, old: Mapping[str, _Value]) -> dict[str, str]:
     """Return what the row says of the verdict besides its state and its reasons.
 
-    What enforce would have said stays with what was promoted all the same: looks after that ask no gate.
+    Why it passed, and what enforce would have said, stay with what was promoted: looks after that ask no gate.
     """
-    found = {name: str(old.get(name, "")) for name in ("enforced", "enforced_reasons")}
+    found = {name: str(old.get(name, "")) for name in ("enforced", "enforced_reasons", "passed")}
     enforced = _enforced(decision)
     if enforced is not None:
-        reasons = sentences(tuple(plain(each, 300) for each in enforced.reasons), _ENFORCED)
-        found = {"enforced": enforced.state.value, "enforced_reasons": json.dumps(reasons)}
+        found |= {"enforced": enforced.state.value, "enforced_reasons": _kept(enforced.reasons)}
     elif state not in (State.PROMOTED, State.SUPERSEDED, State.FAILED):
-        found = {"enforced": "", "enforced_reasons": ""}
+        found |= {"enforced": "", "enforced_reasons": "", "passed": ""}
+    if decision is not None and decision.state is State.PROMOTING:
+        found["passed"] = _kept(decision.reasons)
     return found | {"rule": decision.rule if decision else ""}
+
+
+def _kept(reasons: tuple[str, ...]) -> str:
+    return json.dumps(sentences(tuple(plain(each, 300) for each in reasons), _KEPT))
 
 
 def _enforced(decision: Decision | None) -> Enforced | None:

@@ -73,5 +73,5 @@ def _harmless(found: tuple[Descriptor, ...]) -> list[Digest]:
         each.digest
         for each in found
         if each.media_type in media_types.MANIFESTS
-        and not each.artifact_type.startswith(media_types.OWN_PREFIX)
+        and not each.artifact_type.lower().startswith(media_types.OWN_PREFIX)
     ]

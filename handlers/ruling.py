@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from handlers import catalogs, gathering, looking
 from handlers.asked import Asked
@@ -12,7 +13,7 @@ from handlers.recording import Subject, known, note
 from handlers.signed_in import Answer, Refused
 from handlers.traces import new_trace
 from shared.catalog import Approval, Catalog, Image
-from shared.errors import Misconfigured, Permanent
+from shared.errors import Misconfigured, Permanent, Transient
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
@@ -56,38 +57,63 @@ def rule(services: Services, who: Operator, kind: RulingKind, asked: Asked) -> A
     again goes on, and leaves at worst a second attachment. Only the table is ever read as proof, because
     anyone who may push to staging can attach. Raises Refused.
     """
-    place = _place(services, asked)
+    place = _place(services, kind, asked)
     said = services.rulings.of(place.image.name, asked.digest)
-    for each in said:
-        _journal(services, place.subject, each)  # whoever said it may have died before this
     denial = next((each for each in said if each.kind is RulingKind.DENY), None)
     if denial is not None and kind is not RulingKind.DENY:
+        _journal(services, place.subject, said)
         message = f"{_sentence(denial)}. That is final for this digest: it cannot be {_DONE[kind]}"
         raise Refused(409, message)
-    before = next((each for each in said if _covers(each, kind, asked.override)), None)
+    withdrawn = _withdrawn(services, place)
+    before = next((each for each in said if _covers(each, kind, asked.override, withdrawn)), None)
     ruling = before or services.rulings.add(_attached(services, place, who, kind, asked))
-    if before is None:
-        _journal(services, place.subject, ruling)
+    _journal(services, place.subject, dict.fromkeys((*said, ruling)))
     looking.ask(services, place.subject, f"an operator {_DONE[kind]} it")
     _log.info("%s, trace %s", _sentence(ruling), place.subject.trace)
-    told = [_sentence(ruling, already=before is not None), *_told(services, place, ruling)]
+    told = [
+        _sentence(ruling, already=before is not None),
+        *_unkept(before, asked),
+        *_where(services, place, ruling),
+    ]
     return Answer(200, {"told": told, **_body(ruling), "trace": place.subject.trace})
 
 
-def _covers(ruling: Ruling, kind: RulingKind, override: bool) -> bool:
+def _covers(
+    ruling: Ruling, kind: RulingKind, override: bool, withdrawn: Iterable[datetime]
+) -> bool:
     """Tell whether nothing is added to this ruling by another of this kind."""
-    return ruling.kind is kind and (ruling.override or not override)
+    if ruling.kind is not kind:
+        return False
+    if kind is RulingKind.RELEASE:
+        return all(each <= ruling.at for each in withdrawn)
+    return ruling.override or not override
 
 
-def _place(services: Services, asked: Asked) -> Place:
-    """Find what is ruled on. Raises Refused, with what is known, when the catalog or the registry knows none."""
+def _withdrawn(services: Services, place: Place) -> tuple[datetime, ...]:
+    """Return when upstream last took its tags from this digest; a release before that says nothing of it."""
+    records = gathering.watched(services, place.image)
+    spans = (each.span(place.subject.digest) for each in records)
+    return tuple(each.end for each in spans if each is not None and each.end is not None)
+
+
+def _place(services: Services, kind: RulingKind, asked: Asked) -> Place:
+    """Find what is ruled on: a candidate, or for a denial what may become one.
+
+    Raises Refused, with what is known, when the catalog or the registry knows none.
+    """
     catalog = catalogs.current(services)
     image = listed(services, catalog, asked.image)
     place = Place(catalog, image, Subject(image.name, asked.digest, new_trace()))
     if known(services, place.subject.id) is not None:
         return place
+    denies = kind is RulingKind.DENY  # of what may become one, too: that brake waits for nothing
+    if denies and any(each.span(asked.digest) for each in gathering.watched(services, place.image)):
+        return place
     entry = services.data_plane.manifest_entry(place.staging, asked.digest)
     if entry is not None and _names(image, entry.tags, asked.digest):
+        return place
+    held = services.data_plane.manifest_entry(place.base, asked.digest) if denies else None
+    if held is not None and any(tag in image.tags for tag in held.tags):
         return place
     what = (
         "holds it only as a part of an image, or attached to one" if entry else "does not hold it"
@@ -140,7 +166,7 @@ def _attached(
     )
     try:
         return replace(ruling, referrer=_attach(services, place, ruling))
-    except (Permanent, Misconfigured) as error:
+    except (Permanent, Misconfigured, Transient) as error:
         if kind is not RulingKind.DENY:
             raise
         _log.warning("a denial of %s was kept, not attached: %s", place.subject.id, error)
@@ -175,17 +201,18 @@ def _body(ruling: Ruling) -> dict[str, str | bool]:
     return body | ({"referrer": str(ruling.referrer)} if ruling.referrer else {})
 
 
-def _journal(services: Services, subject: Subject, ruling: Ruling) -> None:
-    """Add what was said, once."""
-    once = f"{subject.id}|{json.dumps(_body(replace(ruling, referrer=None)), sort_keys=True)}"
-    reasons = tuple(each for each in (_who_and_when(ruling), ruling.comment) if each)
-    match ruling.kind:
-        case RulingKind.APPROVE:
-            note(services, subject, "approved", reasons, once=once)
-        case RulingKind.DENY:
-            note(services, subject, "denied", reasons, once=once)
-        case RulingKind.RELEASE:
-            note(services, subject, "released", reasons, once=once)
+def _journal(services: Services, subject: Subject, rulings: Iterable[Ruling]) -> None:
+    """Add what was said, once; whoever said the earlier ones may have died before they came to this."""
+    for each in rulings:
+        once = f"{subject.id}|{json.dumps(_body(replace(each, referrer=None)), sort_keys=True)}"
+        reasons = tuple(text for text in (_who_and_when(each), each.comment) if text)
+        match each.kind:
+            case RulingKind.APPROVE:
+                note(services, subject, "approved", reasons, once=once)
+            case RulingKind.DENY:
+                note(services, subject, "denied", reasons, once=once)
+            case RulingKind.RELEASE:
+                note(services, subject, "released", reasons, once=once)
 
 
 def _sentence(ruling: Ruling, *, already: bool = False) -> str:
@@ -195,9 +222,24 @@ def _sentence(ruling: Ruling, *, already: bool = False) -> str:
     return f"{ruling.image}@{ruling.digest} was {done} {_who_and_when(ruling)}{comment}"
 
 
+def _unkept(before: Ruling | None, asked: Asked) -> tuple[str, ...]:
+    """Say that a comment on what was said already is lost: the first word stands."""
+    lost = before is not None and asked.comment not in ("", before.comment)
+    return ("nothing is added to that: this comment is not kept",) if lost else ()
+
+
 def _who_and_when(ruling: Ruling) -> str:
     override = ", overriding what is missing" if ruling.override else ""
     return f"by {ruling.by} on {ruling.at:%Y-%m-%d %H:%M} UTC{override}"
+
+
+def _where(services: Services, place: Place, ruling: Ruling) -> tuple[str, ...]:
+    """Say what it means; where that cannot be found out, it was ruled all the same."""
+    try:
+        return tuple(_told(services, place, ruling))
+    except (Permanent, Misconfigured, Transient) as error:
+        said = f"what that means for base cannot be told for now: {plain(str(error))}"
+        return said, "it is looked at again now"
 
 
 def _told(services: Services, place: Place, ruling: Ruling) -> Iterable[str]:
@@ -222,5 +264,8 @@ def _told(services: Services, place: Place, ruling: Ruling) -> Iterable[str]:
         if each.current == ruling.digest
     ]
     if ruling.kind is RulingKind.RELEASE and current:
-        yield f"upstream's {' and '.join(current)} is this digest: it is not withdrawn"
+        yield (
+            f"upstream's {' and '.join(current)} is this digest: it is not withdrawn; "
+            "release it again if upstream withdraws it"
+        )
     yield "it is looked at again now"

@@ -21,6 +21,8 @@ __all__ = ["Target", "scan", "start_scan", "start_test", "test"]
 
 SCAN_SECONDS = 1200
 TEST_SECONDS = 600
+_RECENT = timedelta(hours=24)
+_MOST_KEPT = 30  # attempts whose rows are kept: what is held for months is scanned again and again
 _FORGIVEN = timedelta(hours=1)  # after that long a report that staging lost is no failure any more
 
 
@@ -40,6 +42,7 @@ def scan(services: Services, target: Target, rows: tuple[Row, ...], *, follow: b
         _attempt(found[0]),
         str(found[0].values.get("run", "")),
         error=str(found[0].values.get("error", "")),
+        recent=sum(_at(row) > services.clock.now() - _RECENT for row in found),
     )
     return _reported(services, target, known, found)
 
@@ -65,8 +68,7 @@ def _reported(services: Services, target: Target, known: Scan, rows: list[Row]) 
                 known, run_id=run, report=report, report_digest=digest, failures=failures
             )
         lost = lost or report
-        ended = datetime.fromisoformat(str(row.values["at"]))
-        if services.clock.now() >= ended + _FORGIVEN:
+        if services.clock.now() >= _at(row) + _FORGIVEN:
             break
         failures += 1
     return replace(known, error=known.error or lost, failures=failures)
@@ -145,6 +147,7 @@ def _start(
         return False
     run = _begin(services, row, owner, request)
     services.ledger.upsert(replace(row, values={**row.values, "state": "running", "run": run}))
+    services.ledger.delete(row.subject, f"{series}:{int(attempt) - _MOST_KEPT}")
     kind = key.partition(":")[0]
     note(
         services,
@@ -204,8 +207,12 @@ def _progress(services: Services, row: Row) -> Progress:
     if row.values["state"] != "starting":
         return Progress.ENDED
     claimed = timedelta(seconds=services.settings.claim_seconds)
-    started = datetime.fromisoformat(str(row.values["at"]))
-    return Progress.UNDERWAY if services.clock.now() < started + claimed else Progress.NONE
+    return Progress.UNDERWAY if services.clock.now() < _at(row) + claimed else Progress.NONE
+
+
+def _at(row: Row) -> datetime:
+    """Return when the run was asked for, or when it ended."""
+    return datetime.fromisoformat(str(row.values["at"]))
 
 
 def _attempt(row: Row) -> int:

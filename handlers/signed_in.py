@@ -15,6 +15,7 @@ from shared.services import Services
 _log = logging.getLogger("breakwater.operators")
 
 _PAUSE = 10.0  # seconds until it is worth asking again, unless the other side names a time
+_LONGEST_PAUSE = 3600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,9 @@ def _unavailable(problem: Transient | Misconfigured) -> Answer:
     _log.warning("an operator's request cannot be answered: %s", problem)
     if isinstance(problem, Misconfigured):
         return error(503, _in_words(problem))
-    seconds = math.ceil(problem.retry_after or _PAUSE)
+    seconds = math.ceil(min(problem.retry_after or _PAUSE, _LONGEST_PAUSE))
     return error(503, f"for now: {_in_words(problem)}", Retry_After=str(seconds))
 
 
 def _in_words(problem: Exception) -> str:
-    return plain(str(problem))
+    return "; ".join(plain(line) for line in str(problem).splitlines() if line.strip())

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from handlers import adopting, catalogs, looking, observed, rebuilding, waivers
+from handlers.jitter import shuffled
 from handlers.recording import STATE, Subject
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
@@ -25,23 +26,24 @@ def handle(services: Services) -> int:
 
     Works from tag pages alone, which are cheap; listing referrers is not (ACR: 250 a minute). Each
     apps registry is listed once. One bad image or registry never stops the rest; what the first
-    raised is raised in the end.
+    raised is raised in the end. The host ends what takes too long: the order is another each time.
     """
     catalog = catalogs.current(services)
     trace = new_trace()
     asked = 0
     tasks, failures = _tasks(services, catalog)
-    for image in catalog.images:
-        try:
-            asked += _sweep(services, catalog, image, tasks, trace)
-        except BreakwaterError as error:
-            _log.error("%s could not be swept: %s", image.name, error)
-            failures.append(error)
+    time = adopting.Time()
     for report in (observed.report, waivers.report):
         try:
             report(services, catalog, trace)
         except BreakwaterError as error:
             _log.error("a report of the day could not be made: %s", error)
+            failures.append(error)
+    for image in shuffled(catalog.images):
+        try:
+            asked += _sweep(services, catalog, image, tasks, trace, time)
+        except BreakwaterError as error:
+            _log.error("%s could not be swept: %s", image.name, error)
             failures.append(error)
     if failures:
         raise failures[0]
@@ -62,13 +64,18 @@ def _tasks(services: Services, catalog: Catalog) -> tuple[list[Task], list[Break
 
 
 def _sweep(
-    services: Services, catalog: Catalog, image: Image, tasks: list[Task], trace: str
+    services: Services,
+    catalog: Catalog,
+    image: Image,
+    tasks: list[Task],
+    trace: str,
+    time: adopting.Time,
 ) -> int:
     image = catalogs.watched_now(services, image)
     staging, base = catalog.staging.repository(image.name), catalog.base.repository(image.name)
     staged = {entry.name: entry for entry in services.data_plane.tags(staging)}
     held = {entry.name: entry for entry in services.data_plane.tags(base)}
-    others, failure = _adopted(services, catalog, image, held, trace)
+    others, failure = _adopted(services, catalog, image, held, trace, time)
     asked = 0
     for digest in dict.fromkeys([*(entry.digest for entry in staged.values()), *sorted(others)]):
         subject = Subject(image.name, digest, trace)
@@ -88,11 +95,16 @@ def _sweep(
 
 
 def _adopted(
-    services: Services, catalog: Catalog, image: Image, held: dict[str, TagEntry], trace: str
+    services: Services,
+    catalog: Catalog,
+    image: Image,
+    held: dict[str, TagEntry],
+    trace: str,
+    time: adopting.Time,
 ) -> tuple[frozenset[Digest], BreakwaterError | None]:
     """Adopt, and keep what went wrong: the rest of the image is swept all the same."""
     try:
-        return adopting.adopt(services, catalog, image, held, trace), None
+        return adopting.adopt(services, catalog, image, held, trace, time), None
     except BreakwaterError as error:
         return frozenset(), error
 

@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from local.__main__ import WORK
 from local.operate_calls import Answer, send
 from local.operate_request import NotAsked, Request, request
+from local.operate_shown import lines, printable
 from local.operate_target import Target, find
 from shared.errors import BreakwaterError, Misconfigured
 
@@ -20,9 +20,9 @@ _DESCRIPTION = """\
 Says something about a digest (approve, deny, release), or asks (explain, candidates).
 """
 _EPILOG = """\
-Whose Breakwater: the one at BREAKWATER_URL (https://<app>.azurewebsites.net), as whoever is signed in,
-for the application ENTRA_AUDIENCE; without BREAKWATER_URL the local Azure that runs, as alice (bob, carol and
-dave may do less).
+Whose Breakwater: the one at BREAKWATER_URL (https://<app>.azurewebsites.net), as whoever is signed in
+(`az login`), for the application ENTRA_AUDIENCE; without BREAKWATER_URL the local Azure that runs, as
+alice (bob, carol and dave may do less).
 
 exit codes: 0 done; 1 the app or the directory could not be asked, or failed; 2 it refused, or a setting, a
 role or the arguments are wrong
@@ -53,7 +53,7 @@ def main(
     try:
         wanted = request(values, given.command)
         target = find(environment, given.work or work, values.get("as", ""))
-        print(f"Asking {target.name}.", file=sys.stderr)
+        print(f"Asking {printable(target.name)}.", file=sys.stderr)
         answer = ask(target, wanted)
     except (NotAsked, Misconfigured) as error:
         return _fail(str(error), REFUSED, as_json=given.json)
@@ -78,8 +78,8 @@ def _show(answer: Answer, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(answer.body, indent=2))
     elif answer.status < _BAD:
-        for sentence in _sentences(answer.body):
-            print(sentence)
+        for line in lines(answer.body):
+            print(line)
     else:
         error = answer.body.get("error")
         said = printable(error) if isinstance(error, str) else "and did not say why"
@@ -89,25 +89,11 @@ def _show(answer: Answer, *, as_json: bool) -> int:
     return UNANSWERED if answer.status >= _SERVER_ERROR else REFUSED
 
 
-def _sentences(body: Mapping[str, Any]) -> list[str]:
-    told = body.get("told")
-    if not isinstance(told, list):
-        return [printable(json.dumps(body))]
-    return [printable(str(each)) for each in told]
-
-
-def printable(text: str) -> str:
-    """Return the text without what could steer a terminal: somebody else may have typed it."""
-    return "".join(
-        each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text
-    )
-
-
 def _fail(message: str, code: int, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"error": message}, indent=2))
     else:
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {printable(message)}", file=sys.stderr)
     return code
 
 
@@ -123,7 +109,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         ("image", "the image's name in the catalog"),
         ("digest", "the digest, sha256:…"),
         ("tag", "explain: what this tag names, instead of a digest"),
-        ("comment", "approve, deny, release: why; it is kept"),
+        ("comment", "approve, deny, release: why; it is kept (deny and --override need one)"),
         ("override", "approve: 1 lets it stand in for what is missing; needs a comment"),
         ("as", "the local Azure only: who asks (default: alice)"),
         ("state", "candidates: only those in this state"),

@@ -58,6 +58,12 @@ def request(given: Mapping[str, str], command: str) -> Request:
 
 
 def _check(values: Mapping[str, str], command: str) -> None:
+    name, mark, more = values.get("image", "").partition("@")
+    if mark:  # as `candidates` prints it
+        message = (
+            f"IMAGE: expected a name alone, found a digest too; write IMAGE={name} DIGEST={more}"
+        )
+        raise NotAsked(message)
     for name in _NEEDS[command]:
         if name == "digest" and values.get("tag") and not values.get("digest"):
             message = _TAG.format(command=command, image=values["image"], tag=values["tag"])
@@ -73,7 +79,8 @@ def _check(values: Mapping[str, str], command: str) -> None:
             message = f"{name.upper()}: expected UTF-8 text, found other bytes"
             raise NotAsked(message)
     if command == "explain" and bool(values.get("digest")) == bool(values.get("tag")):
-        message = "DIGEST, TAG: explain takes one of them"
+        found = "both" if values.get("tag") else "neither"
+        message = f"DIGEST, TAG: explain takes one of them, found {found}"
         raise NotAsked(message)
 
 

@@ -1,5 +1,7 @@
 """Which Breakwater is asked, and how its operators sign in: the local Azure's people, or Entra's."""
 
+import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,10 @@ _HINT = (
     "that name, and sign in with `az login`; or start a local Azure with `make up`"
 )
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# As the app's setting: a token for Azure itself (ARM, Graph, …) would be a gift to whoever BREAKWATER_URL names.
+_AUDIENCE = re.compile(
+    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|api://[a-zA-Z0-9._~/-]{1,200}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +62,26 @@ def _in_azure(url: str, audience: str) -> Target:
     if not _is_safe(url):
         message = "BREAKWATER_URL: expected a URL like https://<app>.azurewebsites.net"
         raise Misconfigured(message)
-    if not audience:
-        message = "ENTRA_AUDIENCE: expected what the app has under that name, found nothing"
+    if not _AUDIENCE.fullmatch(audience):
+        message = (
+            "ENTRA_AUDIENCE: expected what the app has under that name, an application's id or api://…, "
+            f"found {audience[:100] or 'nothing'}"
+        )
         raise Misconfigured(message)
 
     def token() -> str:
         from shared.azure.identity import tokens_for  # noqa: PLC0415 - heavy, and only for Azure
 
-        return tokens_for(audience)()
+        # What each kind of credential says of itself is a page long, and one sentence will do.
+        logging.getLogger("azure.identity").setLevel(logging.ERROR)
+        try:
+            return tokens_for(audience)()
+        except Misconfigured as error:
+            message = f"{error}; sign in with `az login`"
+            raise Misconfigured(message) from error
 
-    return Target(url, url.rstrip("/"), token)
+    # Without TLS only this machine may see the token: no proxy that the environment names.
+    return Target(url, url.rstrip("/"), token, local=urlsplit(url).scheme == "http")
 
 
 def _is_safe(url: str) -> bool:
@@ -90,7 +106,8 @@ def _local(work: Path, control: str, user: str) -> Target:
             verify=str(work / "tls" / "ca.crt"),
         )
         if "access_token" not in answer.body:
-            message = f"AS: {answer.body.get('error', 'the local directory knows no such user')}"
+            error = str(answer.body.get("error", "expected somebody the local directory knows"))
+            message = f"AS: {error.removeprefix('user: ').partition(';')[0]}, found {user!r}"
             raise Misconfigured(message)
         return str(answer.body["access_token"])
 

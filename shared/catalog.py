@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path as File
 from typing import Any
@@ -116,21 +116,27 @@ def documentation() -> str:
     return catalog_docs.markdown()
 
 
+_USAGE = "usage: python -m shared.catalog FILE | --schema | --docs\n"
+_PRINTED: Mapping[str, Callable[[], str]] = {
+    "--schema": lambda: f"{json.dumps(json_schema(), indent=2)}\n",
+    "--docs": documentation,
+    "--help": lambda: _USAGE,
+}
+
+
 def main(arguments: Sequence[str], today: date | None = None) -> int:
     """Check a catalog (`FILE`) with the files it names, or print its schema or documentation; 2 means faults.
 
     `today` (UTC) is for what it says of dates that have passed; the machine's own if left out.
     """
-    if list(arguments) == ["--schema"]:
-        print(json.dumps(json_schema(), indent=2))
+    asked = arguments[0] if len(arguments) == 1 else "-"
+    if asked in _PRINTED:
+        print(_PRINTED[asked](), end="")
         return 0
-    if list(arguments) == ["--docs"]:
-        print(documentation(), end="")
-        return 0
-    if len(arguments) != 1:
-        print("usage: python -m shared.catalog FILE | --schema | --docs", file=sys.stderr)
+    if asked.startswith("-"):
+        print(_USAGE, end="", file=sys.stderr)
         return 2
-    place = arguments[0]
+    place = asked
     try:
         catalog = load(place, File(place).read_bytes())
     except OSError as error:
@@ -139,8 +145,9 @@ def main(arguments: Sequence[str], today: date | None = None) -> int:
     except CatalogInvalid as error:
         print(error, file=sys.stderr)
         return 2
-    if absent := _absent(catalog, File(place).parent):
-        print(*(f"{place}: {each}" for each in absent), sep="\n", file=sys.stderr)
+    folder = File(place).parent
+    if faulty := [*_absent(catalog, folder), *_unreadable(catalog, folder)]:
+        print(*(f"{place}: {each}" for each in faulty), sep="\n", file=sys.stderr)
         return 2
     print(f"{place}: ok, {_counted(catalog)}")
     for image in catalog.images:
@@ -162,6 +169,18 @@ def _absent(catalog: Catalog, folder: File) -> list[str]:
     ]
 
 
+def _unreadable(catalog: Catalog, folder: File) -> Iterable[str]:
+    """Say which VEX documents cannot be read: with one of those nothing is judged."""
+    from shared.vex import reading  # noqa: PLC0415  # cold start, see above
+
+    for name in catalog.vex:
+        try:
+            if (folder / name).is_file():
+                reading.read(name, (folder / name).read_bytes())
+        except (OSError, reading.InvalidVex) as error:
+            yield f"vex: {error}"
+
+
 def _dated(catalog: Catalog, today: date) -> Iterable[str]:
     from shared import catalog_notes  # noqa: PLC0415  # cold start, see above
 
@@ -172,10 +191,14 @@ def _counted(catalog: Catalog) -> str:
     tags = sum(len(each.tags) for each in catalog.images)
     rules = sum(each.rule is not None for each in catalog.images)
     chosen = f"{rules} {'rule that chooses' if rules == 1 else 'rules that choose'} tags"
-    told = f"{len(catalog.images)} images"
+    told = _number(len(catalog.images), "image")
     if tags or not rules:
-        told += f", {tags} watched tags"
+        told += f", {_number(tags, 'watched tag')}"
     return f"{told}, {chosen}" if rules else told
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _decoded(place: str, text: str | bytes) -> str:

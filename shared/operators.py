@@ -69,7 +69,10 @@ class Rulings(Protocol):
     """What operators said: appended, never changed. Raises as every port does (shared.ports)."""
 
     def add(self, ruling: Ruling) -> Ruling:
-        """Append, and return it; who says the same of the same digest again is answered with the first."""
+        """Append, and return it; who says the same of the same digest again is answered with the first.
+
+        A release at another time is another one: it is about the withdrawals until then.
+        """
         ...
 
     def of(self, image: str, digest: Digest) -> tuple[Ruling, ...]:

@@ -2,7 +2,7 @@
 
 from shared.errors import Misconfigured
 from shared.oci.digest import Digest
-from shared.operators import Operator, Role, Ruling, Stranger
+from shared.operators import Operator, Role, Ruling, RulingKind, Stranger
 
 
 class FakeRulings:
@@ -24,7 +24,8 @@ class FakeRulings:
 
 
 def _said(ruling: Ruling) -> tuple[object, ...]:
-    return (ruling.kind, ruling.by, ruling.by_id, ruling.comment, ruling.override)
+    about = ruling.at if ruling.kind is RulingKind.RELEASE else None
+    return (ruling.kind, ruling.by, ruling.by_id, ruling.comment, ruling.override, about)
 
 
 class FakeOperators:

@@ -25,7 +25,10 @@ class TableRulings:
         self._table = table
 
     def add(self, ruling: Ruling) -> Ruling:
-        """Append; the row's key is made of what is said, so that saying it again finds the first."""
+        """Append; the row's key is made of what is said, so that saying it again finds the first.
+
+        A release is about the withdrawals until then, so when it was said is a part of what is said.
+        """
         entity = _entity(ruling)
         with at(self._table):
             try:
@@ -48,7 +51,9 @@ class TableRulings:
 
 def _entity(ruling: Ruling) -> dict[str, Any]:
     by, comment = ruling.by[:_LONGEST], ruling.comment[:_LONGEST]
-    said = json.dumps([ruling.kind.value, by, ruling.by_id, comment, ruling.override])
+    at = ruling.at.astimezone(UTC).isoformat()
+    about = (at,) if ruling.kind is RulingKind.RELEASE else ()
+    said = json.dumps([ruling.kind.value, by, ruling.by_id, comment, ruling.override, *about])
     return {
         "PartitionKey": candidate_id(ruling.image, ruling.digest),
         "RowKey": hashlib.sha256(said.encode()).hexdigest()[:32],
@@ -57,7 +62,7 @@ def _entity(ruling: Ruling) -> dict[str, Any]:
         "Kind": ruling.kind.value,
         "By": by,
         "ById": ruling.by_id[:_LONGEST],
-        "At": ruling.at.astimezone(UTC).isoformat(),
+        "At": at,
         "Comment": comment,
         "Override": ruling.override,
         "Referrer": str(ruling.referrer or ""),

@@ -10,7 +10,8 @@ from shared.operators import Operator, Role, Stranger
 
 LEEWAY = 60.0  # seconds that two clocks may differ
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-_NAMES = ("preferred_username", "upn", "unique_name", "name", "azp", "appid")
+_NAMES = ("preferred_username", "upn", "unique_name", "name")
+_CLIENT = ("azp", "appid")  # who an application is, and only what a person signed in with
 _LONGEST_NAME = 200  # characters
 _ROLES = {role.value: role for role in Role}
 
@@ -114,7 +115,7 @@ def _roles(claim: object) -> frozenset[Role]:
 
 def _name(claims: Mapping[str, object]) -> str:
     """Return the first name there is, fit to be shown and kept; the object id is who it is."""
-    for each in _NAMES:
+    for each in _NAMES if "scp" in claims else (*_NAMES, *_CLIENT):
         value = claims.get(each)
         if isinstance(value, str) and value.strip():
             return "".join(

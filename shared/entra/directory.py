@@ -10,10 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from shared.entra import bearer, claims
 from shared.entra.keys import Keys
 from shared.entra.metadata import fetch
+from shared.entra.within import within
 from shared.errors import Misconfigured
 from shared.operators import Operator, Stranger
 from shared.ports import Clock
 
+_LONGEST = 12.0  # seconds for the metadata and the keys; no function waits over 20
 _NOT_PROVED = Stranger("the token's signature is not the directory's")
 
 
@@ -23,7 +25,8 @@ class EntraOperators:
     def __init__(self, *, tenant: str, audience: str, authority: str, clock: Clock) -> None:
         """Take the settings; nothing is asked until somebody sends a token."""
         self._tenant, self._audience, self._clock = tenant.lower(), audience, clock
-        self._keys = Keys(functools.partial(fetch, authority.rstrip("/"), self._tenant), clock)
+        asking = functools.partial(fetch, authority.rstrip("/"), self._tenant)
+        self._keys = Keys(lambda: within(_LONGEST, asking, f"the directory {authority}"), clock)
 
     def identify(self, authorization: str) -> Operator | Stranger:
         """Return who sent this header: a person or an application with an access token of the tenant for us.

@@ -64,8 +64,9 @@ class Keys:
         pause = _PAUSE if self._published else _AFTER_FAILURE
         if self._tried is not None and now - self._tried < pause:
             return
-        self._tried = now
         try:
             self._published, self._fetched, self._failure = self._fetch(), now, None
         except BreakwaterError as error:
             self._failure = error
+        finally:  # its end, as whoever waited for it is not to start the next
+            self._tried = self._clock.now()

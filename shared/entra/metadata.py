@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from jwt.utils import base64url_decode
+from urllib3.exceptions import HTTPError
 
 from shared.errors import Misconfigured, Transient
 
@@ -58,7 +59,10 @@ def fetch(authority: str, tenant: str) -> Published:
 
 def _names(issuer: str, tenant: str) -> bool:
     """Tell whether it is the issuer of this tenant's tokens of version 2."""
-    parts = urlsplit(issuer)
+    try:
+        parts = urlsplit(issuer)
+    except ValueError:
+        return False
     return parts.scheme == "https" and parts.path.lower() == f"/{tenant}/v2.0"
 
 
@@ -120,7 +124,7 @@ def _get(url: str, tenant: str) -> dict[str, Any]:
         ) as response:
             _check(url, response.status_code, tenant)
             content = _read(url, response)
-    except requests.RequestException as error:
+    except (requests.RequestException, HTTPError) as error:
         message = f"{url}: no answer ({type(error).__name__})"
         raise Transient(message) from error
     try:
@@ -147,8 +151,9 @@ def _check(url: str, status: int, tenant: str) -> None:
 
 
 def _read(url: str, response: requests.Response) -> bytes:
+    """Read what has come, time and again: `iter_content` would wait for a whole piece, byte by byte."""
     end, content = time.monotonic() + _PATIENCE, bytearray()
-    for piece in response.iter_content(16 * 1024):
+    while piece := response.raw.read1(16 * 1024, decode_content=True):
         content += piece
         if len(content) > _LARGEST:
             message = f"{url}: expected at most {_LARGEST} bytes, found more"

@@ -13,8 +13,8 @@ from shared.policy.facts import Progress, Promoted, Scan
 from shared.reports.findings import Finding, Report
 from shared.severity import Severity
 
-# Scans of the candidate, in multiples of `attempts`, past which it no longer runs after what is promoted: a
-# database that names another date at every scan would have the two scan each other again for ever.
+# Scans of the candidate within a day, in multiples of `attempts`, past which it no longer runs after what is
+# promoted: a database that names another date at every scan would have the two scan each other again for ever.
 _CHASES = 5
 
 
@@ -125,7 +125,7 @@ def _pair(pair: _Pair, attempts: int) -> Step | None:
     older = _older(mine.report, theirs.report)
     if older is theirs.report:
         return _scan(theirs, digest, attempts, f"{name} again, with the candidate's database")
-    if older is None or mine.attempt >= attempts * _CHASES:
+    if older is None or mine.recent >= attempts * _CHASES:
         return None
     return _scan(mine, None, attempts, f"{mine.platform} again, with the database of {name}")
 

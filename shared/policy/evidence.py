@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.oci.digest import Digest
 from shared.operators import Ruling
 from shared.policy.actions import Delta, Enforced, Excused, Grounds
 from shared.policy.facts import Scan
@@ -19,7 +20,7 @@ def scanned(scan: Scan) -> Body:
     body: Body = {
         "platform": str(scan.platform),
         "digest": str(scan.digest),
-        "report": str(scan.report_digest),
+        "report": digest(scan.report_digest),
         "run": scan.run_id,
     }
     if scan.foreign:
@@ -101,6 +102,11 @@ def grounds(found: Grounds) -> Body:
         "unexamined": sorted(map(str, found.unexamined)),
         "hastened": found.hastened,
     }
+
+
+def digest(of: Digest | None) -> str:
+    """Return a digest as text; "" where there is none: an override did without, say."""
+    return "" if of is None else str(of)
 
 
 def date(at: datetime | None) -> str:

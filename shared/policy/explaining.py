@@ -72,7 +72,7 @@ def _headline(decision: Decision) -> str:
     said = _HEADLINES[decision.state]
     if isinstance(decision.action, Hold) and decision.action.until is not None:
         said = f"{said}, until {decision.action.until:%Y-%m-%d %H:%M} UTC"
-    return f"{said}, by the rule {decision.rule!r}" if decision.rule else said
+    return f"{said} (rule {decision.rule})" if decision.rule else said
 
 
 def _observed(decision: Decision) -> Iterator[str]:
@@ -104,8 +104,6 @@ def _platform(scan: Scan, now: datetime) -> dict[str, Any]:
             {"digest": str(each.digest), "error": each.error} for each in scan.foreign if each.error
         ],
     }
-    if scan.report_digest is None:
-        body["report"] = ""
     return body if scan.report is None else body | _report(scan.report, now)
 
 

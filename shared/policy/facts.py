@@ -80,7 +80,8 @@ class Foreign:
 class Scan:
     """The newest scan of one platform; a report only if it is the one its own run's log names.
 
-    `attempt` is its number, `failures` how many attempts have come to nothing since the last report.
+    `attempt` is its number, `failures` how many attempts have come to nothing since the last report, `recent` how
+    many attempts there were within a day: what is held for months is scanned often, and that is no loop.
     """
 
     platform: Platform
@@ -92,6 +93,7 @@ class Scan:
     report_digest: Digest | None = None
     error: str = ""
     failures: int = 0
+    recent: int = 0
     foreign: tuple[Foreign, ...] = ()
 
 
@@ -134,6 +136,7 @@ class Facts:
     called it, "" if that is not known. `promoted` is there when the gate compares: one for each other digest
     that base holds under its tags. `excuses` are those of this image and digest, in force or not;
     `proven` is what runs of ours have made or checked. `adopted` are tags of base under which others had promoted it.
+    `unreadable` says why nobody can read what staging holds; `staged` is None then.
     """
 
     image: Image
@@ -150,3 +153,4 @@ class Facts:
     rulings: tuple[Ruling, ...] = ()
     proven: frozenset[Requirement] = frozenset()
     adopted: frozenset[str] = frozenset()
+    unreadable: str = ""

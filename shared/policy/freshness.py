@@ -1,6 +1,6 @@
 """Whether a report is young enough, and its scanner's database was, to be judged by."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.catalog import Gate
@@ -14,6 +14,7 @@ _PATIENCE = timedelta(
 )  # before a scan may find a newer database: Trivy's is built that often
 _MADE = ("was made", "when it was made")
 _KNOWN = ("is of", "of when it is")
+_DATABASE = "max_database_age"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,14 @@ class Stale:
 
     action: StartScan | Hold | Wait
     reason: str
+    key: str = "max_age"  # of the gate, by which the report is no use
 
 
 def step(scan: Scan, gate: Gate, now: datetime, attempts: int) -> Stale | None:
     """Return what to do about a report that is too old, or whose scanner knew too little; None: it will do.
 
     A scan without a report is not for this rule. What says of itself that it is from the future is undated. A
-    report that stays undated in `attempts` scans is not made again: that would go on for ever.
+    report that stays undated in `attempts` scans is not made again that day: that would go on for ever.
     """
     if scan.report is None:
         return None
@@ -44,8 +46,9 @@ def step(scan: Scan, gate: Gate, now: datetime, attempts: int) -> Stale | None:
         why = _why(what, _KNOWN, database, gate.max_database_age)
         again = made + _PATIENCE if made is not None else None
         if again is not None and now < again and scan.progress is not Progress.UNDERWAY:
-            return Stale(Hold(again), f"{why}; it is scanned again {again:%Y-%m-%d %H:%M} UTC")
-        return _again(scan, why, attempts, dated=made is not None)
+            why = f"{why}; it is scanned again on {again:%Y-%m-%d at %H:%M} UTC"
+            return Stale(Hold(again), why, _DATABASE)
+        return replace(_again(scan, why, attempts, dated=made is not None), key=_DATABASE)
     return None
 
 
@@ -57,7 +60,8 @@ def _time(time: datetime | None, now: datetime) -> datetime | None:
 def _why(what: str, verbs: tuple[str, str], time: datetime | None, most: timedelta) -> str:
     if time is None:
         return f"{what} does not say {verbs[1]}, or says a time to come"
-    return f"{what} {verbs[0]} {time:%Y-%m-%d %H:%M} UTC, and must not be older than {most}"
+    when, age = f"{time:%Y-%m-%d %H:%M} UTC", sentences.lasting(most)
+    return f"{what} {verbs[0]} {when}, and must not be older than {age}"
 
 
 def _again(scan: Scan, why: str, attempts: int, *, dated: bool) -> Stale:
@@ -66,7 +70,9 @@ def _again(scan: Scan, why: str, attempts: int, *, dated: bool) -> Stale:
     if scan.failures >= attempts:
         failed = f"scanning again failed {scan.failures} times{sentences.said(scan.error)}"
         return Stale(Hold(None), f"{why}; {failed}")
-    if not dated and scan.attempt >= attempts:
-        return Stale(Hold(None), f"{why}; {scan.attempt} scans made none that can be dated")
+    if not dated and scan.recent >= attempts:
+        return Stale(
+            Hold(None), f"{why}; {scan.recent} scans within a day made none that can be dated"
+        )
     action = StartScan(scan.platform, scan.digest, scan.attempt + 1)
     return Stale(action, f"{why}; scanning again")

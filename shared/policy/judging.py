@@ -72,11 +72,14 @@ def judge(
     excuses: Iterable[Excuse],
     now: datetime,
     unheld: Iterable[str] = (),
+    foregone: Iterable[Scan] = (),
 ) -> Judgement:
     """Judge all platforms' reports; a platform without one is a reason.
 
     `unheld` are tags the candidate would get that base does not hold yet: under these there is nothing
     to compare with, so every finding counts. Nothing but promoted's own reports of the same database forgives.
+    `foregone` are scans that left no report and that an operator does without: what others found there counts
+    all the same, whatever is promoted.
     """
     scans = tuple(sorted(scans, key=lambda each: (each.platform, each.digest, each.attempt)))
     asked = promoted if comparing.needed(gate) else ()
@@ -86,14 +89,16 @@ def judge(
     terms = _Terms(gate, _by_id(in_force(excuses, now)), now, forgiving)
     sides = [_side(each, others, gate) for each in scans if each.report is not None]
     deltas = [_delta(side, each, terms) for side in sides for each in side.against]
-    excused = tuple(each for side in sides for each in _excused(side, terms))
-    blocked = [(side.scan.platform, _blocking(side, terms)) for side in sides]
+    judged = (*sides, *(_side(each, (), gate) for each in foregone))
+    excused = tuple(each for side in judged for each in _excused(side, terms))
+    blocked = [(side.scan.platform, _blocking(side, terms)) for side in judged]
     refused = sentences.without_report(scans) + sentences.blocked(blocked, gate.block)
-    compared = comparison.told(scans, others, [each for each in deltas if each], gate, new)
+    given = [each for each in deltas if each]
+    compared = comparison.told(scans, others, given, gate, new) if scans else ()
     return Judgement(
         reasons=refused + compared if refused else (),
         excused=excused,
-        deltas=tuple(each for each in deltas if each),
+        deltas=tuple(given),
         fixes=gate.skip_age_for_fixes and len(sides) == len(scans) and _fixes(sides, others, terms),
         notes=compared + sentences.excused(excused),
     )
@@ -122,10 +127,13 @@ def _by_id(excuses: Iterable[Excuse]) -> Mapping[str, Sequence[Excuse]]:
 
 
 def _side(scan: Scan, others: Sequence[Promoted], gate: Gate) -> _Side:
-    """Gather one platform; foreign reports only ever add to the candidate's own."""
+    """Gather one platform; foreign reports only ever add to the candidate's own, if there is one."""
     foreign = scan.foreign if gate.foreign is Counted.COUNT else ()
     added = [each.report for each in foreign if each.report is not None]
-    findings = merged(scan.report, added).findings if scan.report is not None else frozenset()
+    if scan.report is not None:
+        findings = merged(scan.report, added).findings
+    else:
+        findings = frozenset(finding for report in added for finding in report.findings)
     return _Side(scan, findings, tuple(_against(scan, each, gate) for each in others))
 
 

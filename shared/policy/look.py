@@ -1,5 +1,6 @@
 """What every rule is given: the facts, where each tag stands, what operators said, and the moment."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -12,6 +13,7 @@ from shared.policy import comparing, judging
 from shared.policy.facts import Facts, Promoted, Scan
 from shared.policy.judging import Judgement
 from shared.policy.standing import TagStanding, standing
+from shared.policy.waiving import Excuse
 
 MAX_ATTEMPTS = 3
 
@@ -118,6 +120,11 @@ class Look:
         return tuple(each for each in self.image.platforms if each not in seen)
 
     @property
+    def foregone(self) -> tuple[Scan, ...]:
+        """The scans without a report that an operator does without: what others found there counts all the same."""
+        return tuple(scan for scan in self.scans if scan.report is None) if self.override else ()
+
+    @property
     def compares(self) -> bool:
         """Whether it is compared with what is promoted: always, or only while it is too young."""
         if not self.scanned or not comparing.needed(self.gate):
@@ -135,13 +142,18 @@ class Look:
     @cached_property
     def judgement(self) -> Judgement:
         """What the gate says of the reports there are."""
+        return self.judged(self.gate, self.facts.excuses)
+
+    def judged(self, gate: Gate, excuses: Iterable[Excuse]) -> Judgement:
+        """Return what another gate, or other excuses, would say of the same reports."""
         return judging.judge(
             scans=self.reported,
             promoted=self.promoted if self.compares else (),
-            gate=self.gate if self.compares else replace(self.gate, skip_age_for_fixes=False),
-            excuses=self.facts.excuses,
+            gate=gate if self.compares else replace(gate, skip_age_for_fixes=False),
+            excuses=excuses,
             now=self.now,
             unheld=tuple(tag for tag in self.eligible if self.facts.base.get(tag) is None),
+            foregone=self.foregone,
         )
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from shared.catalog import Compare
+from shared.policy import sentences
 from shared.policy.actions import Grounds
 from shared.policy.look import Look
 from shared.policy.rules_besides import lost_test, unproven
@@ -53,15 +54,14 @@ def _found(look: Look) -> str:
     if look.image.test is not None and look.facts.test is not None and look.facts.test.passed:
         parts.append("its test passed")
     if gate.age and look.ripe is None:
-        parts.append(f"it has aged {gate.age}")
+        parts.append(f"it has aged {sentences.lasting(gate.age)}")
     return ", ".join(parts)
 
 
 def _hastened(look: Look) -> Iterator[str]:
     if look.hastened:
-        yield (
-            f"it need not age {look.gate.age}: it fixes what blocks in all that base holds, and adds none"
-        )
+        age = sentences.lasting(look.gate.age)
+        yield f"it need not age {age}: it fixes what blocks in all that base holds, and adds none"
 
 
 def _people(look: Look) -> Iterator[str]:
@@ -82,7 +82,7 @@ def _unexamined(look: Look) -> Iterator[str]:
 
 
 def _judged(look: Look) -> bool:
-    return look.scanned and bool(look.reported)
+    return look.scanned and bool(look.reported or look.foregone)
 
 
 def _examines(look: Look) -> bool:

@@ -47,11 +47,13 @@ def slots_for(limit: int, *, backlog: bool, fix_waits: bool) -> int:
 
 
 def is_backlog(facts: Facts, now: datetime) -> bool:
-    """Tell whether nothing promoted waits for this candidate: base holds none of the image's tags.
+    """Tell whether nothing promoted waits for this candidate.
 
-    What staging has held for longer than PATIENCE is no backlog any more.
+    So it is while base holds none of the image's tags, and with what base held before Breakwater: it is there
+    already. What staging has held for longer than PATIENCE is no backlog any more.
     """
-    if any(facts.base.values()):
+    by_others = facts.digest in facts.base.values() and not facts.decided
+    if any(facts.base.values()) and not by_others:
         return False
     return facts.staged is None or is_patient(facts.staged.first_seen, now)
 

@@ -167,8 +167,9 @@ def named(content: bytes, base: Repository, digest: Digest) -> tuple[Digest, ...
             return None
         if subject != {"name": str(base), "digest": {"sha256": digest.hex}}:
             return None
-        reports = [Digest(each["report"]) for each in predicate["scans"]]
-        results = [Digest(each["result"]) for each in predicate["tests"]]
+        # "" is one that could not be had, and that was done without.
+        reports = [Digest(each["report"]) for each in predicate["scans"] if each["report"] != ""]
+        results = [Digest(each["result"]) for each in predicate["tests"] if each["result"] != ""]
         approval = predicate.get("approval") or {}  # decisions of before name none
         rulings = [Digest(approval["referrer"])] if approval.get("referrer") else []
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

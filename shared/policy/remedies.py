@@ -19,12 +19,12 @@ def release(look: Look) -> str:
 
 def override(look: Look, what: str) -> str:
     """Return how an operator makes an approval stand in for what is missing."""
-    return f"or do without {what}: {_command(look, 'approve')} OVERRIDE=1"
+    return f"do without {what}: {_command(look, 'approve')} OVERRIDE=1"
 
 
 def keys(look: Look, *written: str) -> str:
     """Return which of the catalog's keys of the image would have to be otherwise, as they are written."""
-    return f"or change the catalog, for {look.image.name}: {', or '.join(written)}"
+    return f"change the catalog, for {look.image.name}: {', or '.join(written)}"
 
 
 def _command(look: Look, verb: str) -> str:

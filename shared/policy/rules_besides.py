@@ -1,7 +1,7 @@
 """Rules about what a candidate needs besides clean reports: what is required, a test, age, approval."""
 
 from shared.policy import gate as gates
-from shared.policy import remedies
+from shared.policy import remedies, sentences
 from shared.policy.actions import Decision, Hold, Rest, StartTest, State, Wait
 from shared.policy.facts import Progress
 from shared.policy.look import MAX_ATTEMPTS, Look
@@ -46,7 +46,7 @@ def tested(look: Look) -> Decision | None:
         return None
     said = (
         "wait for upstream's next digest",
-        f"or mend the test, if it is at fault: {look.image.test.script}",
+        f"mend the test, if it is at fault: {look.image.test.script}",
     )
     return Decision(Rest(), State.REJECTED, refusal.reasons, remedies=said)
 
@@ -67,8 +67,8 @@ def aged(look: Look) -> Decision | None:
     if staged is None or ripe is None or look.hastened:
         return None
     reason = (
-        f"too young: first seen {staged.first_seen:%Y-%m-%d %H:%M} UTC, must age {look.gate.age},"
-        f" until {ripe:%Y-%m-%d %H:%M} UTC"
+        f"too young: first seen {staged.first_seen:%Y-%m-%d %H:%M} UTC, must age"
+        f" {sentences.lasting(look.gate.age)}, until {ripe:%Y-%m-%d %H:%M} UTC"
     )
     shorter = ["a shorter `age`"]
     if not look.gate.skip_age_for_fixes:

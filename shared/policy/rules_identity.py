@@ -48,6 +48,10 @@ def in_staging(look: Look) -> Decision | None:
     """Bring it into staging: from upstream while it is there, else from base if base holds it."""
     if look.facts.staged is not None:
         return None
+    if look.facts.unreadable:
+        reason = f"what staging holds cannot be read: {look.facts.unreadable}"
+        said = ("wait for upstream's next digest",)
+        return Decision(Rest(), State.FAILED, (reason,), remedies=said)
     current = [each.tag for each in look.tags if each.standing is Standing.CURRENT]
     if current:
         reasons = ("staging does not hold it yet",)

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterable
 
-from shared.catalog import Compare, Counted, EndOfLife
-from shared.policy import comparing, freshness, judging, remedies
+from shared.catalog import Counted, EndOfLife
+from shared.policy import comparing, freshness, judging, laxer, remedies
 from shared.policy.actions import Decision, Hold, Rest, StartScan, State, Wait
 from shared.policy.facts import Progress, Scan
 from shared.policy.freshness import Stale
 from shared.policy.look import MAX_ATTEMPTS, Look
+
+_FRESHENED = {
+    "max_age": "mend what its scans fail at",
+    "max_database_age": "have the scanner's database brought up to date, which the next scan then has",
+}
 
 
 def scanned(look: Look) -> Decision | None:
@@ -43,10 +48,11 @@ def fresh(look: Look) -> Decision | None:
         if kind is not Hold:
             action = found[0].action
             return Decision(action, State.SCANNING, reasons, remedies=remedies.BY_ITSELF)
+        keys = dict.fromkeys(each.key for each in found)
         said = (
-            "have the scanner's database brought up to date, then look again",
+            *(_FRESHENED[each] for each in keys),
             remedies.override(look, "a fresh report"),
-            remedies.keys(look, "a longer `max_age`", "a longer `max_database_age`"),
+            remedies.keys(look, *(f"a longer `{each}`" for each in keys)),
         )
         return Decision(_soonest(found), State.HELD, reasons, remedies=said)
     return None
@@ -98,13 +104,11 @@ def clean(look: Look) -> Decision | None:
     """Reject what has a finding that blocks; nothing but the catalog forgives it."""
     if not look.scanned or not look.judgement.reasons:
         return None
-    laxer = ["a higher `block`", "`fixable_only: true`"]
-    if look.gate.compare is not Compare.NOT_WORSE:
-        laxer.append("`compare: not-worse`")
     said = (
         "wait for upstream's next digest, which may fix it",
-        "or waive a finding, by the catalog's `waivers` (id, image, reason, owner, expires) or a VEX document",
-        remedies.keys(look, *laxer),
+        *laxer.renewed(look),
+        "waive each finding, by the catalog's `waivers` (id, image, reason, owner, expires) or a VEX document",
+        *laxer.keys(look),
     )
     return Decision(Rest(), State.REJECTED, look.judgement.reasons, remedies=said)
 

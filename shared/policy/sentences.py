@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from shared.oci.platform import Platform
 from shared.policy.actions import Delta, Excused
@@ -12,6 +13,8 @@ from shared.severity import Severity
 NAMED = 5  # things a sentence, and findings a verdict, can carry
 _LONGEST = 60  # characters of a name that a publisher or another registry chose
 TEXT = 200  # characters of what a person or a tool wrote
+_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+_TWO_DAYS = 2 * 86_400  # seconds; until then it is hours, as people write `24h` and `36h`
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -44,6 +47,19 @@ def few(texts: Sequence[str], joint: str) -> str:
 def clipped(text: str, longest: int = _LONGEST) -> str:
     """Return the text, cut where it is too long for a sentence."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def lasting(span: timedelta) -> str:
+    """Return how long it is in one or two units, never more than it is: `36 hours`, `2 days 12 hours`."""
+    left = int(span.total_seconds())
+    parts: list[tuple[int, str]] = []
+    for size, unit in _UNITS[0 if left >= _TWO_DAYS else 1 :]:
+        count, rest = divmod(left, size)
+        if parts or count:
+            parts.append((count, unit))
+            left = rest
+    told = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in parts[:2] if count]
+    return " ".join(told) or "less than a second"
 
 
 def said(error: str) -> str:

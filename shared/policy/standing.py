@@ -6,6 +6,7 @@ from enum import Enum
 
 from shared.oci.digest import Digest
 from shared.operators import Ruling
+from shared.policy import sentences
 from shared.policy.facts import Watched
 
 
@@ -51,8 +52,9 @@ def standing(
     """Judge one tag. A digest upstream replaced within `dwell` was withdrawn for a reason (design §4).
 
     `released` is an operator's word that it may be promoted although upstream withdrew it. It says nothing about
-    tags that were never upstream's for this digest, nor about those that base holds something newer under. What
-    was `adopted` under the tag has had its time there once base's tag is another digest.
+    a withdrawal that came after it, about tags that were never upstream's for this digest, nor about those that
+    base holds something newer under. What was `adopted` under the tag has had its time there once base's tag is
+    another digest.
     """
     tag = watched.tag
     if watched.current == digest:
@@ -70,10 +72,16 @@ def standing(
         return TagStanding(tag, Standing.SUPERSEDED, f"base's {tag} holds a newer digest")
     lasted = (span.end or now) - span.start
     if lasted >= dwell:
-        return TagStanding(tag, Standing.DWELLED, f"it was upstream's {tag} for {lasted}")
-    reason = f"upstream withdrew it: it was {tag} for {lasted}, less than the dwell of {dwell}"
+        reason = f"it was upstream's {tag} for {sentences.lasting(lasted)}"
+        return TagStanding(tag, Standing.DWELLED, reason)
+    reason = (
+        f"upstream withdrew it: it was {tag} for {sentences.lasting(lasted)},"
+        f" less than the dwell of {sentences.lasting(dwell)}"
+    )
     if released is None:
         return TagStanding(tag, Standing.WITHDRAWN, reason)
+    reason = f"{reason}; {released.by} released it on {released.at:%Y-%m-%d}"
+    if span.end is not None and released.at < span.end:
+        return TagStanding(tag, Standing.WITHDRAWN, f"{reason}, before that")
     said = f": {released.comment}" if released.comment else ""
-    reason = f"{reason}; {released.by} released it on {released.at:%Y-%m-%d}{said}"
-    return TagStanding(tag, Standing.RELEASED, reason)
+    return TagStanding(tag, Standing.RELEASED, f"{reason}{said}")

@@ -102,7 +102,7 @@ def _tests(facts: Facts) -> list[dict[str, str]]:
         {
             "platform": str(test.platform),
             "digest": str(test.digest),
-            "result": str(test.result_digest),
+            "result": evidence.digest(test.result_digest),
             "run": test.run_id,
         }
     ]

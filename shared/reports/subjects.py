@@ -10,6 +10,14 @@ from shared.reports.findings import InvalidReport
 _DIGEST = re.compile(r"(?:.*@)?(sha256:[0-9a-f]{64})")
 
 
+class AboutAnother(InvalidReport):
+    """A report that is whole, it may be, and not about the manifest asked for; `claims` are what it names."""
+
+    def __init__(self, message: str, claims: frozenset[Digest]) -> None:
+        super().__init__(message)
+        self.claims = claims
+
+
 def digests(texts: Iterable[str]) -> frozenset[Digest]:
     """Return the digests that stand alone, or end a reference or the name of an OCI purl."""
     plain = (unquote(each).split("?")[0] for each in texts)
@@ -19,7 +27,7 @@ def digests(texts: Iterable[str]) -> frozenset[Digest]:
 def claimed(
     named: Iterable[str], listed: Iterable[str], expected: Digest | None, place: str
 ) -> Digest | None:
-    """Return the digest a report is about; with an `expected` one, it must be that, or InvalidReport.
+    """Return the digest a report is about; with an `expected` one, it must be that, or AboutAnother.
 
     `named` is what the scanner was told to examine or says it did. `listed` are the digests by
     which some store knows that image: they count if nothing is named and there is only one.
@@ -32,5 +40,5 @@ def claimed(
     if expected is not None:
         found = " and ".join(map(str, sorted(claims))) or "none"
         message = f"{place}: expected a report about {expected}, found one about {found}"
-        raise InvalidReport(message)
+        raise AboutAnother(message, claims)
     return next(iter(claims)) if len(claims) == 1 else None

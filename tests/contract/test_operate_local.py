@@ -96,7 +96,7 @@ def test_whom_the_directory_does_not_know_is_told_who_there_is(
 ):
     with running(here, tmp_path) as app:
         assert operate.main(["candidates", "--as=mallory"], {}, tmp_path) == operate.REFUSED
-    assert "AS: user: expected one of alice@contoso.com" in capsys.readouterr().err
+    assert "AS: expected one of alice@contoso.com" in capsys.readouterr().err
     assert app.asked == []
 
 

@@ -173,3 +173,12 @@ def test_a_table_that_was_never_deployed_is_a_misconfiguration(account: Account)
             Misconfigured, match=r"table nowhere does not exist .*deploy creates it"
         ):
             act()
+
+
+@BOTH
+def test_a_release_at_another_time_is_another_release(rulings: Rulings):
+    first = replace(APPROVAL, kind=RulingKind.RELEASE)
+    later = replace(first, at=NOON + timedelta(hours=1))
+
+    assert [rulings.add(each) for each in (first, first, later)] == [first, first, later]
+    assert rulings.of("node", DIGEST) == (first, later)

@@ -25,6 +25,7 @@ from tests.builders import CATALOG, a_catalog, a_gate, an_image
 from tests.builders import FULL_CATALOG as FULL
 
 ROOT = Path(__file__).parents[2]
+VEX = '{"bomFormat": "CycloneDX", "specVersion": "1.5", "vulnerabilities": []}'
 
 
 def test_the_catalog_keeps_its_place_and_the_digest_of_its_text():
@@ -179,6 +180,24 @@ def test_the_command_says_ok_with_its_notes(tmp_path, capsys):
     assert "GitHub workflows" in said[1]
 
 
+def test_the_command_refuses_a_vex_document_that_stops_every_verdict(tmp_path, capsys):
+    place = written(tmp_path, f"{FULL}vex: [a.json]\n")
+    (tmp_path / "a.json").write_text("{ broken")
+
+    assert main([str(place)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"{place}: vex: a.json: expected a VEX document in JSON, found")
+
+    (tmp_path / "a.json").write_text(VEX)
+    assert main([str(place)]) == 0
+
+
+def test_the_command_says_how_it_is_used(capsys):
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: python -m shared.catalog FILE")
+    assert main(["--doc"]) == 2
+
+
 def test_the_command_tells_every_fault_and_fails(tmp_path, capsys):
     place = tmp_path / "catalog.yaml"
     place.write_text(FULL.replace("age: 24h", "age: x").replace("ref: main", "ref: ''"))
@@ -189,7 +208,7 @@ def test_the_command_tells_every_fault_and_fails(tmp_path, capsys):
 
 def test_the_command_tells_every_file_that_is_not_beside_the_catalog_and_fails(tmp_path, capsys):
     place = written(tmp_path, f"{FULL}vex: [a.json, b.json]\n")
-    (tmp_path / "a.json").touch()
+    (tmp_path / "a.json").write_text(VEX)
     (tmp_path / "tests/any.sh").unlink()
     assert main([str(place)], date(2027, 1, 31)) == 2
     shown = capsys.readouterr()

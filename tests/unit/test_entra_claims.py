@@ -142,7 +142,7 @@ def test_roles_are_breakwater_s_own_and_others_are_nothing(claim: object, roles:
         ({"preferred_username": 5, "name": "Alice"}, "Alice"),
         ({"preferred_username": "\x1b[2Jroot\N{RIGHT-TO-LEFT OVERRIDE}"}, "�[2Jroot�"),
         ({"preferred_username": "a" * 1000}, "a" * 200),
-        ({"preferred_username": None}, GOOD["azp"]),
+        ({"preferred_username": None}, ALICE),  # and not the client she used
     ],
 )
 def test_a_name_is_the_first_there_is_and_fit_to_be_shown(changed: dict[str, object], name: str):

@@ -188,3 +188,18 @@ def test_the_first_key_of_an_id_is_it_and_only_so_many_are_read():
     )
     many = [JWK | {"kid": str(number)} for number in range(101)]
     assert len(keys_of({"keys": many}, ISSUER, TENANT)) == 100
+
+
+def test_who_waited_for_a_fetch_that_took_long_and_failed_does_not_start_the_next():
+    world = World()
+    world.published = Transient("no answer")
+
+    def slow() -> Published:
+        world.clock.advance(seconds=16)
+        return world._fetch()
+
+    keys = Keys(slow, world.clock)
+    for _ in range(3):
+        with pytest.raises(Transient, match="no answer"):
+            keys.find("1")
+    assert world.asked == 1

@@ -1,18 +1,24 @@
 """Adoption: what base held before Breakwater is recorded, kept and looked at, and stays where it is."""
 
+from datetime import timedelta
+
 import pytest
 
 from handlers import gathering, sweep
 from shared.errors import Transient
 from shared.oci import media_types
+from shared.oci.digest import Digest
+from shared.oci.manifest import Descriptor
+from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.promotion import KEEP, UNIQUE_TAG_LOCKS
 from shared.ports import Locks, TagEntry
-from tests.adoption import a_machine, adopted, refused, swept
+from tests.adoption import Counting, a_machine, adopted, refused, swept
 from tests.builders import an_artifact
+from tests.fake_clock import FakeClock
 from tests.fake_registries import image, index
 from tests.fake_storage import FakeLedger
-from tests.machine import BASE, PLATFORMS, STAGING, TAG, Life, Machine, picture
+from tests.machine import BASE, CATALOG, PLATFORMS, STAGING, TAG, Life, Machine, picture
 
 
 def test_it_is_recorded_once_and_gets_its_unique_tag_with_the_locks_of_any():
@@ -203,6 +209,38 @@ def test_what_cannot_be_adopted_for_now_stops_no_other_look():
 
     (look,) = machine.world.queues.take("candidates")
     assert str(staged) in look.text
+
+
+class Slow(Counting):
+    """Registries that take their time to list referrers."""
+
+    clock: FakeClock
+
+    def referrers(self, repository: Repository, digest: Digest) -> tuple[Descriptor, ...]:
+        self.clock.advance(seconds=10)
+        return super().referrers(repository, digest)
+
+
+def test_a_sweep_ends_in_time_however_many_images_there_are_to_adopt():
+    machine, _, _ = a_machine()
+    registries = Slow(machine.world.clock)
+    registries.clock = machine.world.clock
+    machine.world.registries = registries
+    names = [f"library/app{number}" for number in range(40)]
+    for name in names:
+        repository = Repository(BASE.registry, f"base/{name.rpartition('/')[2]}")
+        registries.push_index(repository, "1", content=name, platforms=PLATFORMS)
+    images = "".join(f'  - source: docker.io/{name}\n    tags: ["1"]\n' for name in names)
+    machine.world.catalog.text = CATALOG.partition("images:")[0] + f"images:\n{images}"
+    started = machine.world.clock.now()
+
+    machine.sweep()
+
+    assert machine.world.clock.now() - started <= timedelta(minutes=3)  # it may take five
+    for _ in range(5):
+        machine.sweep()
+    events = [each.event for each in machine.world.journal.entries]
+    assert events.count("adopted") == len(names)
 
 
 def test_a_large_base_is_adopted_over_several_sweeps():

@@ -111,6 +111,16 @@ def test_what_a_token_says_of_itself_cannot_forge_a_line(caplog: pytest.LogCaptu
     assert [record.getMessage().isprintable() for record in caplog.records] == [True, True]
 
 
+def test_faults_on_lines_of_their_own_are_told_apart():
+    desk = Desk()
+    desk.machine.world.catalog.text = "staging: 1\nbase: 2\n"
+
+    said = error(desk.gets("explain", image="node", tag="9"))
+
+    assert "; catalog.yaml:2: base: expected" in said
+    assert said.isprintable()
+
+
 def test_every_answer_is_kept_out_of_caches():
     desk = Desk()
 
@@ -164,3 +174,17 @@ def test_a_table_that_fails_is_said_in_its_own_words(
     assert answer.status == status
     assert str(problem) in error(answer)
     assert answer.headers.get("Retry-After") == ("7" if isinstance(problem, Transient) else None)
+
+
+def test_a_wait_beyond_all_reason_is_no_crash(monkeypatch: pytest.MonkeyPatch):
+    desk = Desk()
+
+    def fail(*_: object) -> None:
+        message = "table rulings: HTTP 429"
+        raise Transient(message, retry_after=float("inf"))
+
+    monkeypatch.setattr(desk.machine.world.rulings, "of", fail)
+    answer = desk.says("deny")
+
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "3600"

@@ -127,3 +127,23 @@ def test_a_document_that_cannot_be_fetched_now_is_fetched_again_later():
 
     with pytest.raises(Transient):
         gathered(machine, catalog)
+
+
+def test_many_documents_are_read_once_each_however_often_a_candidate_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    asked: list[str] = []
+    read = reading.read
+
+    def counted(name: str, raw: bytes) -> object:
+        asked.append(name)
+        return read(name, raw)
+
+    monkeypatch.setattr(reading, "read", counted)
+    many = {f"many{number}": openvex(statement(id=f"CVE-{number}")) for number in range(100)}
+    machine, catalog = a_world(**many)
+
+    for _ in range(3):
+        assert len(gathered(machine, catalog)) == 101
+
+    assert len(asked) == 100

@@ -51,7 +51,8 @@ def test_what_was_promoted_is_explained_with_its_evidence():
     said = of(machine, digest)
 
     assert said["state"] == "promoted"
-    assert said["why"][0] == "it is promoted, by the rule 'already_promoted'"
+    assert said["why"][0] == "it is promoted (rule already_promoted)"
+    assert said["why"][-1].startswith("when it passed: nothing at or above high on linux/amd64")
     assert said["evidence"]["base"] == [TAG]
     assert [each["platform"] for each in said["evidence"]["platforms"]] == list(PLATFORMS)
     assert said["evidence"]["test"]["passed"] is True
@@ -148,8 +149,8 @@ def test_what_only_the_ledger_remembers_is_explained_by_its_last_look():
     said = of(machine, digest)
 
     assert said["state"] == "held"
-    assert "when it was last looked at" in said["why"][-1]
-    assert "its state was rejected" in said["why"][-1]
+    assert said["why"][-1].startswith("when it was last looked at, its state was rejected: CVE-")
+    assert said["why"][-1].endswith(" UTC)")
 
 
 def test_what_only_an_operator_spoke_of_is_explained():
@@ -193,6 +194,7 @@ def test_what_enforcing_would_have_said_is_told_while_its_gate_observes():
     said = of(machine, digest)
 
     assert said["enforced"]["state"] == "rejected"
+    assert said["why"][-1].startswith("with mode: enforce it would have been rejected: CVE-")
     assert "CVE-2025-0001" in " ".join(said["enforced"]["reasons"])
 
 
@@ -213,3 +215,16 @@ def test_asking_changes_nothing():
         machine._end_runs()
         machine.world.clock.advance(seconds=15)
     assert machine.state(digest) == "promoted"
+
+
+def test_a_text_that_somebody_else_wrote_poses_as_no_line_of_ours():
+    machine = Machine()
+    digest = staged(machine)
+    said_so, now = "why\n\x1b[2Jit is promoted\u202e", machine.world.clock.now()
+    denial = Ruling("node", digest, RulingKind.DENY, "eve\n", now, said_so)
+    machine.world.rulings.add(denial)
+
+    said = of(machine, digest)
+
+    assert "eve denied it on 2026-11-23: why [2Jit is promoted" in said["why"]
+    assert all(each.isprintable() for each in (*said["why"], *said["would_change"]))

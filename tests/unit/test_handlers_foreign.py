@@ -15,7 +15,6 @@ from shared.policy.facts import Facts, Foreign
 from shared.ports import ScanRequest
 from shared.reports import formats
 from tests import report_bodies
-from tests.fake_registries import FakeRegistries
 from tests.fakes import index
 from tests.machine import CATALOG, PLATFORMS, STAGING, Machine
 from tests.telling import AMD64, ARM64, Telling
@@ -61,7 +60,7 @@ def staged(text: str = AGED) -> Machine:
     machine.upstream("white")
     machine.watch()
     machine.settle()
-    machine.world.clock.advance(minutes=10)
+    machine.world.clock.advance(hours=7)
     return machine
 
 
@@ -199,82 +198,6 @@ def test_at_most_twenty_are_read_and_one_more_is_an_error():
     assert looked(machine) == "held"
 
 
-def test_one_that_is_too_large_is_an_error_and_not_fetched(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(formats, "LARGEST", 1000)
-    machine = staged()
-    attach(machine, b" " * 1001)
-
-    (one,) = foreign(machine)[AMD64]
-    assert "at most 1000 bytes" in one.error
-
-
-class Counting(FakeRegistries):
-    """Registries that count listings of referrers, and what is read of blobs."""
-
-    listed = 0
-    fetched = 0
-
-    def referrers(self, *args: Any) -> Any:
-        self.listed += 1
-        return super().referrers(*args)
-
-    def blob(self, *args: Any) -> bytes:
-        self.fetched += 1
-        return super().blob(*args)
-
-
-def counting() -> tuple[Machine, Counting]:
-    machine = Machine()
-    registries = Counting(machine.world.clock)
-    machine.world.registries = registries
-    machine.world.imports._registries = registries
-    machine.world.catalog.text = AGED
-    machine.upstream("white")
-    machine.watch()
-    machine.settle()
-    machine.world.clock.advance(minutes=10)
-    return machine, registries
-
-
-def test_looks_in_quick_succession_list_once_and_read_once():
-    machine, registries = counting()
-    attach(machine, found(report_bodies.a_result(message={"text": "Package: counted"})))
-    attach(machine, b"no JSON counted", to=TOP)
-    registries.listed = registries.fetched = 0
-
-    for _ in range(4):
-        looked(machine)
-
-    # The index and its two platforms; one report, and one that is none for both platforms.
-    assert (registries.listed, registries.fetched) == (3, 2)
-
-
-def test_one_that_is_attached_later_counts_within_five_minutes():
-    machine, registries = counting()
-    looked(machine)
-    attach(machine, found())
-    registries.listed = 0
-
-    assert looked(machine) == "held"
-    machine.world.clock.advance(minutes=5)
-    assert looked(machine) == "rejected"
-    assert registries.listed == 3
-
-
-def test_what_is_promoted_is_not_listed_again_for_others_reports():
-    machine, registries = counting()
-    machine.world.clock.advance(hours=24)
-    machine.due()
-    machine.settle()
-    assert machine.state(TOP) == "promoted"
-    machine.world.clock.advance(minutes=10)
-    registries.listed = 0
-
-    looked(machine)
-
-    assert registries.listed == 1  # base's, for the decision
-
-
 def test_it_counts_too_where_an_override_stands_in_for_a_report_of_ours():
     def says(machine: Machine, request: ScanRequest) -> str:
         if request.digest == ARM64:
@@ -295,3 +218,56 @@ def test_it_counts_too_where_an_override_stands_in_for_a_report_of_ours():
 
     assert looked(machine) == "rejected"
     assert "CVE-2025-0001" in " ".join(machine.reasons(TOP))
+
+
+def test_it_counts_where_an_override_stands_in_for_our_report_on_that_very_platform():
+    machine = unscannable(ARM64)
+    attach(machine, found(), to=ARM64)
+
+    assert overridden(machine) == "rejected"
+    assert "CVE-2025-0001" in " ".join(machine.reasons(TOP))
+
+
+def test_it_counts_where_an_override_stands_in_for_all_of_our_reports():
+    machine = unscannable(AMD64, ARM64)
+    attach(machine, found(), to=AMD64)
+
+    assert overridden(machine) == "rejected"
+    assert "CVE-2025-0001" in " ".join(machine.reasons(TOP))
+
+
+def test_an_override_of_all_our_reports_promotes_where_nobody_reported_anything():
+    machine = unscannable(AMD64, ARM64)
+
+    assert overridden(machine) == "promoted"
+    assert facts(machine).decided
+    before = machine.events()
+    machine.world.clock.advance(hours=1)
+    assert looked(machine) == "promoted"
+    assert machine.events() == before
+
+
+def unscannable(*lost: Digest) -> Machine:
+    """A machine whose scans of these platforms come to nothing."""
+
+    def says(machine: Machine, request: ScanRequest) -> str:
+        if request.digest in lost:
+            return "the scan names nothing\n"
+        report = machine.report(request)
+        return f"breakwater-report {report} {request.digest} {request.platform}\n"
+
+    machine = Telling(says=says)
+    machine.upstream("white")
+    machine.watch()
+    machine.settle()
+    assert machine.state(TOP) == "failed"
+    return machine
+
+
+def overridden(machine: Machine) -> str:
+    """What becomes of it once an operator does without what is missing."""
+    now = machine.world.clock.now()
+    approval = Ruling("node", TOP, RulingKind.APPROVE, "ada", now, "no agent", override=True)
+    machine.world.rulings.add(approval)
+    machine.world.clock.advance(minutes=10)
+    return looked(machine)

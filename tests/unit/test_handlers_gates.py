@@ -86,7 +86,7 @@ def test_what_upstream_had_long_enough_is_promoted_though_it_has_moved_on():
     machine.settle()
 
     assert machine.state(first) == "promoted"
-    assert "it was upstream's 9-alpine for 13:" in " ".join(
+    assert "it was upstream's 9-alpine for 13 hours" in " ".join(
         " ".join(each.reasons) for each in machine.world.journal.entries
     )
 

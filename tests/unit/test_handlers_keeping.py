@@ -69,3 +69,11 @@ def test_what_somebody_pushes_over_a_promoted_tag_is_kept_and_the_tag_moves_back
     unique = unique_tag(TAG, pushed)
     assert registries.tag(BASE, unique) == TagEntry(unique, pushed, UNIQUE_TAG_LOCKS)
     assert len(adopted(machine)) == 1
+
+
+def test_what_a_promotion_replaced_before_any_sweep_is_superseded_and_left_alone():
+    machine, _, digest = a_machine()
+    machine.watch()
+    machine.settle()
+
+    assert machine.state(digest) == "superseded", machine.reasons(digest)

@@ -2,12 +2,17 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
+from handlers.inventory import referrer_key
+from handlers.recording import Subject
 from shared import ports
 from shared.messages import LookMessage, encode
 from shared.oci.digest import Digest
+from shared.ports import Row
 from shared.services import Services
+from tests.builders import a_digest
 from tests.fake_registries import FakeRegistries
 from tests.fakes import index
 from tests.machine import BASE, CATALOG, PLATFORMS, Machine
@@ -117,3 +122,22 @@ def test_a_look_at_what_is_promoted_and_has_not_drifted_asks_less():
 
     assert machine.counting.calls.total() <= 20, machine.counting.calls
     assert machine.counting.calls["referrers"] <= 1, machine.counting.calls
+
+
+def test_the_copy_of_a_report_that_has_been_made_again_meanwhile_leaves_nothing_behind():
+    machine = Counted()
+    digest = until_tested(machine)
+    candidate = Subject("node", digest, "").id
+    key = referrer_key(a_digest(77))
+    now = machine.world.clock.now()
+    machine.world.ledger.upsert(
+        Row(candidate, key, {"state": "running", "at": now.isoformat(), "attempt": 1})
+    )
+    owner, until = f"{candidate}:{key}", now + timedelta(minutes=30)
+    assert machine.world.slots.take("imports:base", owner, limit=9, until=until)
+
+    machine.settle()
+
+    assert machine.state(digest) == "promoted"
+    assert [row.key for row in machine.world.ledger.rows(candidate) if row.key == key] == []
+    assert machine.world.slots.held() == []

@@ -45,6 +45,7 @@ def test_upstreams_referrers_come_along_to_base_but_never_breakwaters_own_kinds(
             media_types.TEST_RESULT,
             media_types.DECISION_ARTIFACT,
             "application/vnd.breakwater.waiver.v9",
+            media_types.REPORT.upper(),
         )
     ]
 

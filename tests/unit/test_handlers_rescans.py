@@ -104,6 +104,19 @@ def test_a_report_that_staging_no_longer_holds_is_missing_and_the_one_before_it_
     assert (scan.attempt, scan.failures) == (2, 1)
 
 
+def test_attempts_of_the_last_day_are_counted_and_old_rows_go():
+    machine = Machine()
+    of = target(machine)
+    for number in range(1, 41):
+        row(machine, number, "succeeded", minutes=60 * (42 - number), result=str(of.digest))
+
+    assert (scanned(machine, of).attempt, scanned(machine, of).recent) == (40, 22)
+    assert runs.start_scan(machine.services, of, 41)
+    assert f"scan:{LINUX.slug}:11" not in {
+        each.key for each in machine.world.ledger.rows(SUBJECT.id)
+    }
+
+
 @pytest.mark.parametrize(("minutes", "failures"), [(59, 1), (60, 0)])
 def test_a_lost_report_is_a_failure_for_an_hour(minutes: float, failures: int):
     machine = Machine()

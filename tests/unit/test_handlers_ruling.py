@@ -105,9 +105,11 @@ def test_what_was_said_already_is_answered_as_it_is_and_looked_at_again(what: st
 
     assert answer.status == 200
     assert f"was {done} already by olga on {then:%Y-%m-%d %H:%M} UTC: first" in told(answer)
+    assert "this comment is not kept" in told(answer)
+    assert "not kept" not in told(desk.says(what, comment="first"))
     assert desk.rulings == [(what, "olga")]
     assert [event for event, _ in entries(desk)] == [done]
-    assert (len(desk.attached), desk.looks) == (1, 2)
+    assert (len(desk.attached), desk.looks) == (1, 3)
 
 
 def test_an_override_adds_to_an_approval_and_an_approval_adds_nothing_to_an_override():

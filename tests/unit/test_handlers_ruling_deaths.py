@@ -5,9 +5,12 @@ import json
 import pytest
 
 from shared.errors import Misconfigured, Permanent, Transient
+from shared.oci.digest import Digest
+from shared.oci.reference import Repository
 from shared.operators import Ruling
+from shared.ports import ManifestEntry
 from tests.fake_operators import FakeRulings
-from tests.machine import Died, Life
+from tests.machine import BASE, Died, Life
 from tests.operating import Desk, error, told
 
 DONE = {"approve": "approved", "deny": "denied", "release": "released"}
@@ -107,7 +110,9 @@ def test_a_table_that_is_busy_is_said_and_nothing_is_journalled():
 
 
 @pytest.mark.parametrize(
-    "problem", [Permanent("locked"), Misconfigured("no role AcrPush")], ids=str
+    "problem",
+    [Permanent("locked"), Misconfigured("no role AcrPush"), Transient("HTTP 429")],
+    ids=str,
 )
 @pytest.mark.parametrize(("what", "status"), [("deny", 200), ("approve", None)])
 def test_a_denial_is_kept_although_staging_takes_no_attachment_and_an_approval_is_not(
@@ -166,3 +171,25 @@ def test_a_denial_that_comes_between_stays_a_denial():
 
     assert [kind for kind, _ in second.rulings] == ["deny", "approve"]
     assert second.says("approve").status == 409
+
+
+@pytest.mark.parametrize("what", sorted(DONE))
+def test_what_was_kept_is_not_told_as_undone_because_base_cannot_be_asked(
+    what: str, monkeypatch: pytest.MonkeyPatch
+):
+    desk = Desk()
+    registries = desk.machine.world.registries
+    ask = registries.manifest_entry
+
+    def busy(repository: Repository, digest: Digest) -> ManifestEntry | None:
+        if repository == BASE:
+            message = "base: HTTP 503"
+            raise Transient(message)
+        return ask(repository, digest)
+
+    monkeypatch.setattr(registries, "manifest_entry", busy)
+    answer = desk.says(what)
+
+    assert answer.status == 200
+    assert told(answer).startswith(f"node@{desk.digest} was {DONE[what]} by ")
+    assert "cannot be told for now: base: HTTP 503" in told(answer)

@@ -82,8 +82,13 @@ def test_questions_are_got():
         ("approve", {"image": "n", "digest": DIGEST, "override": "1"}, "COMMENT: expected why"),
         ("approve", {"image": "n", "digest": DIGEST, "override": "maybe"}, "OVERRIDE: expected 1"),
         ("approve", {"image": "n", "digest": DIGEST, "comment": "\udcff"}, "COMMENT: .* UTF-8"),
-        ("explain", {"image": "node"}, "DIGEST, TAG: explain takes one"),
-        ("explain", {"image": "node", "digest": DIGEST, "tag": "20"}, "explain takes one"),
+        ("explain", {"image": "node"}, "DIGEST, TAG: explain takes one .* neither"),
+        (
+            "explain",
+            {"image": "node", "digest": DIGEST, "tag": "20"},
+            "takes one of them, found both",
+        ),
+        ("approve", {"image": f"node@{DIGEST}"}, f"write IMAGE=node DIGEST={DIGEST}"),
         ("explain", {"image": "node", "tag": "20", "comment": "x"}, "COMMENT: explain does not"),
     ],
 )

@@ -13,11 +13,11 @@ printf '%s\\n' "$*" "$IMAGE" "$COMMENT" "$AS"
 """
 
 
-def make(folder: Path, *arguments: str, **environment: str) -> list[str]:
+def make(folder: Path, *arguments: str, script: str = PYTHON, **environment: str) -> list[str]:
     """Run make with a stand-in for Python; return what reached it, line by line."""
     python = folder / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True, exist_ok=True)
-    python.write_text(PYTHON)
+    python.write_text(script)
     python.chmod(0o755)
     (folder / "venv" / ".installed").touch()  # newer than the requirements: nothing is installed
     done = subprocess.run(
@@ -45,10 +45,25 @@ def test_a_comment_is_no_program(tmp_path: Path):
         f"; touch {trap} | \"it's\" 'said' a,b # and \\ $$ $(COMMENT) $@ é"
     )
     assert make(tmp_path, "approve", f"COMMENT={comment}")[2] == comment
-    assert make(tmp_path, "deny", COMMENT=comment)[2] == comment
     assert not trap.exists()
 
 
 def test_who_asks_is_not_make_s_assembler(tmp_path: Path):
     assert make(tmp_path, "approve")[3] == ""
     assert make(tmp_path, "approve", "AS=bob")[3] == "bob"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_only_what_is_typed_counts_and_nothing_that_lies_about_in_the_environment(
+    tmp_path: Path, command: str
+):
+    stray = {"IMAGE": "other", "COMMENT": "old", "AS": "bob", "ARGS": "--override=1"}
+    said = make(tmp_path, command, **stray)
+    assert said == [f"-m local.operate {command} --from-environment", "", "", ""]
+
+
+def test_a_stray_override_in_the_environment_overrides_nothing(tmp_path: Path):
+    script = PYTHON.replace('"$IMAGE" "$COMMENT" "$AS"', '"$OVERRIDE" "$DIGEST" "$TAG"')
+    stray = {"OVERRIDE": "1", "DIGEST": "d", "TAG": "t"}
+    assert make(tmp_path, "approve", script=script, **stray)[1:] == ["", "", ""]
+    assert make(tmp_path, "approve", "OVERRIDE=1", script=script)[1:] == ["1", "", ""]

@@ -210,7 +210,7 @@ def test_every_rule_says_its_name_and_what_would_change_its_answer():
     assert held.rule == "aged"
     assert held.remedies == (
         "nothing to do: it is looked at again on 2026-11-24 at 11:00 UTC",
-        "or change the catalog, for node: a shorter `age`, or `skip_age_for_fixes: true`",
+        "change the catalog, for node: a shorter `age`, or `skip_age_for_fixes: true`",
     )
     assert (passed.rule, passed.remedies) == ("", ())
 

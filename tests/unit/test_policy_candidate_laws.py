@@ -51,7 +51,7 @@ def proven(facts: Facts, image: Image, at: Mapping[Platform, Digest]) -> bool:
         if len(scans) != 1 or scans[0].digest != at[platform]:
             return False
         if scans[0].report is None:
-            if not overridden(facts):
+            if not overridden(facts) or blocks(facts, scans[0]):
                 return False
         elif scans[0].report.subject != at[platform] or blocks(facts, scans[0]):
             return False

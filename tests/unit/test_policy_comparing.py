@@ -91,7 +91,7 @@ def test_what_is_promoted_is_scanned():
         (mine(report=NEWER), theirs(progress=Progress.UNDERWAY), Wait()),
         (mine(progress=Progress.UNDERWAY), theirs(report=NEWER), Wait()),
         (mine(report=NEWER), theirs(failures=2, attempt=40), replace(THEIRS, attempt=41)),
-        (mine(attempt=14), theirs(report=NEWER), replace(MINE, attempt=15)),
+        (mine(attempt=99, recent=14), theirs(report=NEWER), replace(MINE, attempt=100)),
     ],
 )
 def test_the_scan_with_the_older_database_is_done_again(
@@ -161,7 +161,7 @@ def test_the_scan_with_the_older_database_is_done_again(
             "it has no such platform",
         ),
         (
-            mine(attempt=15),
+            mine(recent=15),
             theirs(report=NEWER),
             "its scanner's database is of 2026-11-23 07:00 UTC, the candidate's of 2026-11-23 06:00 UTC",
         ),

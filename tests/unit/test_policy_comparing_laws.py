@@ -52,7 +52,9 @@ class Scanning:
     def _scanned(self, scan: Scan) -> Scan:
         self.runs += 1
         self._now += timedelta(minutes=5)
-        again = replace(scan, progress=Progress.ENDED, attempt=scan.attempt + 1)
+        again = replace(
+            scan, progress=Progress.ENDED, attempt=scan.attempt + 1, recent=scan.recent + 1
+        )
         if self._failing(self.runs):
             return replace(again, failures=scan.failures + 1, error="no agent")
         date = self._database(self._now, self.runs)

@@ -61,14 +61,14 @@ def test_every_state_has_a_sentence_and_its_reasons_follow(state: State):
 def test_it_names_the_rule_that_answered_and_what_would_change_the_answer():
     said = of()
 
-    assert said.why == ("it is rejected, by the rule 'clean'", "CVE-1 (critical) in libssl3")
+    assert said.why == ("it is rejected (rule clean)", "CVE-1 (critical) in libssl3")
     assert said.would_change == ("wait for upstream's next digest", "waive it")
 
 
 def test_a_hold_that_ends_by_itself_says_when():
     said = of(Decision(Hold(NOW + HOUR), State.HELD, ("too young",), rule="aged"))
 
-    assert said.why[0] == "it is held, until 2026-11-23 13:00 UTC, by the rule 'aged'"
+    assert said.why[0] == "it is held, until 2026-11-23 13:00 UTC (rule aged)"
     assert said.looked_at_again.startswith("at 2026-11-23 13:00:00 UTC, or by the next sweep")
 
 

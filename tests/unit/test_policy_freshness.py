@@ -109,9 +109,9 @@ def test_only_failures_since_the_last_report_end_the_attempts(
 def test_a_report_that_stays_undated_is_not_made_again_for_ever(
     made: datetime | None, max_age: timedelta
 ):
-    scan = a_scan_made(made, None, attempt=3)
+    scan = a_scan_made(made, None, attempt=9, recent=3)
 
-    assert action(replace(scan, attempt=2), max_age=max_age) == StartScan(AMD64, CHILD, 3)
+    assert action(replace(scan, recent=2), max_age=max_age) == StartScan(AMD64, CHILD, 10)
     assert action(scan, max_age=max_age) == Hold(None)
 
 
@@ -121,12 +121,12 @@ def test_a_report_that_stays_undated_is_not_made_again_for_ever(
         (
             a_scan_made(START - 9 * DAY, START, failures=3, error="no agent"),
             "the report on linux/amd64 was made 2026-11-14 12:00 UTC, and must not be older than"
-            " 1 day, 0:00:00; scanning again failed 3 times: no agent",
+            " 24 hours; scanning again failed 3 times: no agent",
         ),
         (
             a_scan_made(START, START - 2 * DAY),
             "the scanner's database for the report on linux/amd64 is of 2026-11-21 12:00 UTC, and must not be"
-            " older than 1 day, 0:00:00; it is scanned again 2026-11-23 18:00 UTC",
+            " older than 24 hours; it is scanned again on 2026-11-23 at 18:00 UTC",
         ),
         (
             a_scan_made(None, START),

@@ -68,7 +68,15 @@ def test_a_candidate_is_a_backlog_while_base_holds_none_of_its_tags():
     digest = Digest.of(b"x")
     facts = Facts(IMAGE, digest, (), base={"20": None, "22": None})
     assert is_backlog(facts, NOW)
-    assert not is_backlog(Facts(IMAGE, digest, (), base={"20": None, "22": digest}), NOW)
+    other = Digest.of(b"y")
+    assert not is_backlog(Facts(IMAGE, digest, (), base={"20": None, "22": other}), NOW)
+
+
+def test_what_others_promoted_before_breakwater_is_a_backlog_and_what_we_promoted_is_none():
+    digest, other = Digest.of(b"x"), Digest.of(b"y")
+    base = {"20": digest, "22": other}
+    assert is_backlog(Facts(IMAGE, digest, (), base=base), NOW)
+    assert not is_backlog(Facts(IMAGE, digest, (), base=base, decided=True), NOW)
 
 
 @pytest.mark.parametrize(("seconds", "backlog"), [(-1, True), (0, False), (1, False)])

@@ -137,3 +137,29 @@ def test_any_history_gives_a_standing_and_a_sentence(
     # A longer dwell never lets through what a shorter one holds.
     longer = standing(watched, A, base, (dwell + 5) * HOUR, START)
     assert found.eligible or not longer.eligible
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "expected"),
+    [(999, Standing.RELEASED), (999.5, Standing.WITHDRAWN), (1001, Standing.WITHDRAWN)],
+)
+def test_a_release_says_nothing_of_a_withdrawal_that_came_after_it(
+    hours_ago: float, expected: Standing
+):
+    release = Ruling("node", A, RulingKind.RELEASE, "jane", START - hours_ago * HOUR)
+
+    found = standing(history((A, 1), (B, 1)), A, None, DWELL, START, released=release)
+
+    assert found.standing is expected
+
+
+def test_what_upstream_withdrew_again_needs_another_release():
+    watched = history((A, 1), (B, 1), (A, 1), (C, 1))
+    first = Ruling("node", A, RulingKind.RELEASE, "jane", START - 998.5 * HOUR)
+    again = Ruling("node", A, RulingKind.RELEASE, "jane", START - 996 * HOUR)
+
+    found = [standing(watched, A, None, DWELL, START, released=each) for each in (first, again)]
+
+    assert [each.standing for each in found] == [Standing.WITHDRAWN, Standing.RELEASED]
+    assert "jane released it on " in found[0].reason
+    assert "before that" in found[0].reason
