@@ -154,7 +154,8 @@ def main(arguments: Sequence[str], today: date | None = None) -> int:
         if image.rule:
             also = f", and {', '.join(image.tags)}" if image.tags else ""
             print(f"{place}: {image.name}: {image.rule}{also}")
-    for note in (*catalog.notes, *_dated(catalog, today or datetime.now(UTC).date())):
+    said = (*catalog.notes, *_dated(catalog, today or datetime.now(UTC).date()))
+    for note in (*said, *_about_nothing(catalog, folder)):
         print(f"{place}: note: {note}")
     return 0
 
@@ -179,6 +180,35 @@ def _unreadable(catalog: Catalog, folder: File) -> Iterable[str]:
                 reading.read(name, (folder / name).read_bytes())
         except (OSError, reading.InvalidVex) as error:
             yield f"vex: {error}"
+
+
+def _about_nothing(catalog: Catalog, folder: File) -> Iterable[str]:
+    """Name what VEX documents say of images that the catalog does not list: it excuses nothing here."""
+    from shared.vex import reading, standing  # noqa: PLC0415  # cold start, see above
+
+    spaces = (catalog.staging, catalog.base)
+    images = [
+        (
+            each.name,
+            standing.repositories(
+                str(place) for place in (each.source, *(at.repository(each.name) for at in spaces))
+            ),
+        )
+        for each in catalog.images
+    ]
+    for document in catalog.vex:
+        products = (
+            product
+            for statement in reading.read(document, (folder / document).read_bytes())
+            for product in statement.products
+        )
+        strange = {
+            each.repository or each.name
+            for each in products
+            if not any(standing.names(each, *image) for image in images)
+        }
+        for name in sorted(strange):
+            yield f"{document} speaks of {name}, which is no image of this catalog."
 
 
 def _dated(catalog: Catalog, today: date) -> Iterable[str]:

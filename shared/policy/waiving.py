@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from fnmatch import fnmatchcase
 
 from shared.catalog_model import Image, Waiver
 from shared.oci.digest import Digest
@@ -99,23 +100,10 @@ def expiring(waivers: Iterable[Waiver], now: datetime) -> tuple[Expiring, ...]:
 def matches(glob: str, name: str) -> bool:
     """Tell whether an image's name in the catalog is one that the glob stands for.
 
-    `*` stands for any text, slashes too (`*` alone: every image), `?` for any one character, everything else for
-    itself. Takes at most len(glob) times len(name) steps.
+    `*` stands for any text, slashes too (`*` alone: every image), `?` for any one character. The catalog refuses
+    the brackets that fnmatch knows as well.
     """
-    at, place = 0, 0
-    star, resume = -1, 0  # the last `*`, and where what follows it is tried next
-    while at < len(name):
-        if place < len(glob) and glob[place] == "*":
-            star, resume = place, at
-            place += 1
-        elif place < len(glob) and glob[place] in ("?", name[at]):
-            at, place = at + 1, place + 1
-        elif star >= 0:
-            resume += 1
-            at, place = resume, star + 1
-        else:
-            return False
-    return not glob[place:].strip("*")
+    return fnmatchcase(name, glob)
 
 
 def _of_waiver(waiver: Waiver) -> Excuse:

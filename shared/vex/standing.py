@@ -78,10 +78,15 @@ def is_about(product: Product, candidate: Candidate) -> bool:
 
     A purl has only the last part of the name: where a digest is given too, that is enough.
     """
+    return names(product, candidate.name, candidate.repositories)
+
+
+def names(product: Product, name: str, places: frozenset[str]) -> bool:
+    """Tell whether the product may be an image of this name that is found in these `repositories`."""
     if product.repository:
-        return product.repository in candidate.repositories
-    last = candidate.name.rpartition("/")[2]
-    return product.name == candidate.name or (product.digest is not None and product.name == last)
+        return product.repository in places
+    last = name.rpartition("/")[2]
+    return product.name == name or (product.digest is not None and product.name == last)
 
 
 def repositories(places: Iterable[str]) -> frozenset[str]:

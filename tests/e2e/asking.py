@@ -40,12 +40,11 @@ async def decision(there: Stage, name: str, digest: Digest) -> dict[str, Any]:
     return predicate
 
 
-async def promoted_at(there: Stage, digest: Digest) -> datetime:
-    return next(
-        each.at
-        for each in await there.journal()
-        if (each.event, each.digest) == ("promoted", str(digest))
-    )
+async def told_at(there: Stage, name: str, event: str, digest: Digest) -> list[datetime]:
+    """Return when the journal told of this, oldest first."""
+    entries = await there.journal()
+    about = (name, event, str(digest))
+    return [each.at for each in entries if (each.image, each.event, each.digest) == about]
 
 
 async def api(

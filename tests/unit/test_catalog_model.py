@@ -192,6 +192,36 @@ def test_the_command_refuses_a_vex_document_that_stops_every_verdict(tmp_path, c
     assert main([str(place)]) == 0
 
 
+def test_the_command_notes_what_vex_documents_say_of_images_that_nobody_lists(tmp_path, capsys):
+    place = written(tmp_path, f"{FULL}vex: [a.json]\n")
+    about = json.dumps(
+        {
+            "@context": "https://openvex.dev/ns/v0.2.0",
+            "@id": "https://contoso.com/vex/1",
+            "author": "contoso",
+            "timestamp": "2026-11-01T00:00:00Z",
+            "version": 1,
+            "statements": [
+                {
+                    "vulnerability": {"name": "CVE-2025-0001"},
+                    "products": [{"@id": "pkg:oci/knode"}],
+                    "status": "not_affected",
+                    "justification": "component_not_present",
+                }
+            ],
+        }
+    )
+    (tmp_path / "a.json").write_text(about)
+
+    assert main([str(place)], date(2027, 1, 31)) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert f"{place}: note: a.json speaks of knode, which is no image of this catalog." in told
+
+    (tmp_path / "a.json").write_text(about.replace("knode", "node"))
+    assert main([str(place)], date(2027, 1, 31)) == 0
+    assert "speaks of" not in capsys.readouterr().out
+
+
 def test_the_command_says_how_it_is_used(capsys):
     assert main(["--help"]) == 0
     assert capsys.readouterr().out.startswith("usage: python -m shared.catalog FILE")

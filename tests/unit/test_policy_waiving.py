@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from fnmatch import fnmatchcase
 from random import Random
 from time import perf_counter
 
@@ -78,14 +77,6 @@ def test_a_glob_stands_for_names(glob: str, name: str, fits: bool):
         bool(excuses([replace(WAIVER, image=glob)], (), replace(IMAGE, name=name), DIGEST, {}))
         == fits
     )
-
-
-GLOBS = st.text(alphabet="ab/*?", max_size=12)
-
-
-@given(GLOBS, st.text(alphabet="ab/", max_size=12))
-def test_a_glob_is_that_of_fnmatch(glob: str, name: str):
-    assert matches(glob, name) == fnmatchcase(name, glob)
 
 
 def test_a_glob_that_fits_almost_takes_no_long_time():
