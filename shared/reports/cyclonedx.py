@@ -1,17 +1,18 @@
-"""Reads a CycloneDX JSON document (1.4 to 1.6) that lists vulnerabilities: a VDR."""
+"""Reads a CycloneDX JSON document (1.4 to 1.7) that lists vulnerabilities: a VDR."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from shared.oci.digest import Digest
-from shared.reports.cyclonedx_parts import Part, by_ref, parts
+from shared.reports.cyclonedx_parts import Part, by_ref, elsewhere, parts
 from shared.reports.fields import (
     document,
     entries,
     mapping,
     moment,
     number,
+    one_line,
     present,
     prose,
     text,
@@ -20,8 +21,8 @@ from shared.reports.fields import (
 from shared.reports.findings import Finding, InvalidReport, Report, Severity
 from shared.reports.subjects import claimed
 
-# Shapes: CycloneDX/specification, schema/bom-1.6.schema.json; what Trivy and Syft write into it.
-_VERSIONS = frozenset({"1.4", "1.5", "1.6"})
+# Shapes: CycloneDX/specification, schema/bom-1.6.schema.json; what Trivy, Grype and depscan write into it.
+_VERSIONS = frozenset({"1.4", "1.5", "1.6", "1.7"})
 _SYSTEM = "operating-system"
 _SUPPRESSED = frozenset({"not_affected", "false_positive"})
 _NO_FIX = frozenset({"can_not_fix", "will_not_fix"})
@@ -33,9 +34,9 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int) -> Report:
 
     An SBOM is no report: `vulnerabilities` must be there, if only empty, and an empty list needs
     components that were examined. A finding is as bad as the worst of its ratings. `fixable_only`
-    does not hide what has no `recommendation`, unless its analysis says that there is no fix: the
-    format cannot say it otherwise. It has no place for the scanner's database. Raises InvalidReport,
-    naming the place, what was expected and what found.
+    does not hide what has no `recommendation` and no unaffected version, unless its analysis says that
+    there is no fix: the format cannot say it otherwise. It has no place for the scanner's database.
+    Raises InvalidReport, naming the place, what was expected and what found.
     """
     body = document(raw, limit)
     for key, expected in (("bomFormat", {"CycloneDX"}), ("specVersion", _VERSIONS)):
@@ -103,20 +104,22 @@ def _findings(body: Mapping[str, Any], listed: Iterable[Part]) -> Iterator[Findi
         analysis, where = mapping(each, "analysis", place), f"{place}analysis."
         responses = set(texts(analysis, "response", where))
         no_fix = "" if responses & _NO_FIX else "not stated"
+        advice = prose(each, "recommendation", place)
         common = Finding(
             id=text(each, "id", place, required=True),
             package="",
             installed="",
-            fixed=prose(each, "recommendation", place) or no_fix,
+            fixed="",
             severity=_severity(each, place),
             title=prose(each, "description", place),
             suppressed=text(analysis, "state", where) in _SUPPRESSED,
         )
-        for part, unaffected in _affected(each, place, parts_by_ref):
+        for part, unaffected, better in _affected(each, place, parts_by_ref):
             yield replace(
                 common,
                 package=part.name,
                 installed=part.version,
+                fixed=advice or better or no_fix,
                 target=part.kind,
                 suppressed=common.suppressed or unaffected,
             )
@@ -124,8 +127,8 @@ def _findings(body: Mapping[str, Any], listed: Iterable[Part]) -> Iterator[Findi
 
 def _affected(
     body: Mapping[str, Any], place: str, parts_by_ref: Mapping[str, Part]
-) -> Iterator[tuple[Part, bool]]:
-    """Yield what a vulnerability is in, and whether all versions named there are unaffected."""
+) -> Iterator[tuple[Part, bool, str]]:
+    """Yield what a vulnerability is in, whether all versions named there are unaffected, and else those that are."""
     some = False
     for each, where in entries(body, "affects", place):
         ref = text(each, "ref", where, required=True)
@@ -134,24 +137,33 @@ def _affected(
         if part is None and ref == local:
             message = f"{where}ref: expected the bom-ref of a component, found {ref[:60]!r}"
             raise InvalidReport(message)
-        states = [text(v, "status", at) for v, at in entries(each, "versions", where)]
+        states = set[str]()
+        better: list[str] = []
+        for version, at in entries(each, "versions", where):
+            states.add(text(version, "status", at))
+            if text(version, "status", at) == "unaffected":
+                span = text(version, "range", at).rpartition("/")[2]  # vers:type/constraints
+                better.append(text(version, "version", at) or span)
         some = True
-        yield part or Part(ref, ref, "", "another document"), set(states) == {"unaffected"}
+        unaffected = states == {"unaffected"}
+        yield part or elsewhere(ref, local), unaffected, one_line(", ".join(filter(None, better)))
     if not some:
-        yield Part("", "the image", "", "container"), False
+        yield Part("", "the image", "", "container"), False, ""
 
 
 def _severity(body: Mapping[str, Any], place: str) -> Severity:
     """Return the worst of all ratings; where none says anything, UNKNOWN.
 
-    One source's "unknown" says nothing, nor does a score of 0.0: scanners write it for unknown.
+    One source's "unknown" says nothing, nor does a score of 0.0 (scanners write it for unknown), nor
+    "none" by another method than CVSS: Amazon Inspector has it beside a likelihood (EPSS).
     """
     found: list[Severity] = []
     for each, where in entries(body, "ratings", place):
         word = text(each, "severity", where).strip()
         score = number(each, "score", where)
-        if score and text(each, "method", where) in _METHODS:
+        by_cvss = text(each, "method", where) in _METHODS
+        if score and by_cvss:
             found.append(Severity.of_score(score))
-        if word and word.lower() != "unknown":
+        if word and word.lower() not in ({"unknown"} if by_cvss else {"unknown", "none"}):
             found.append(Severity.of(word))
     return max(found, default=Severity.UNKNOWN)

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.reports.fields import entries, mapping, text
 from shared.reports.findings import InvalidReport
+from shared.reports.purl_names import name_and_version
 
 _DEEPEST = 50  # components within components
 
@@ -59,6 +60,12 @@ def by_ref(listed: Iterable[Part]) -> dict[str, Part]:
             )
             raise InvalidReport(message)
     return found
+
+
+def elsewhere(ref: str, local: str) -> Part:
+    """Return a component of another document, of which the end of a BOM-Link is all that is known."""
+    name, version = name_and_version(local)
+    return Part(ref, name if name != local else ref, version, "another document")
 
 
 def _part(body: Mapping[str, Any], place: str, *, examined: bool) -> Part:

@@ -48,7 +48,12 @@ def text(body: Mapping[str, Any], key: str, place: str, *, required: bool = Fals
 
 def prose(body: Mapping[str, Any], key: str, place: str, longest: int = 200) -> str:
     """Return a text for people to read: on one line, cut where it gets long."""
-    found = " ".join((_typed(body, key, place, str, "text") or "").split())
+    return one_line(_typed(body, key, place, str, "text") or "", longest)
+
+
+def one_line(words: str, longest: int = 200) -> str:
+    """Return a text on one line, without what cannot be printed, cut where it gets long."""
+    found = " ".join(words.split())
     return "".join(each for each in found[:longest] if each.isprintable())
 
 

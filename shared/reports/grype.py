@@ -44,7 +44,7 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int) -> Report:
     if not kinds:
         message = (
             "distro.name: expected a distribution or at least one match, found neither: "
-            "the report does not show that anything was examined"
+            "the report does not show that anything was examined (Trivy's and CycloneDX reports do)"
         )
         raise InvalidReport(message)
     return Report(

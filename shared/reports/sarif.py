@@ -46,7 +46,10 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int) -> Report:
         findings.update(_findings(run, place))
     covers = sorted(_name(run, place) for run, place in runs if _examined(run, place))
     if not covers:
-        message = "runs: expected results or a sign of what was examined, found neither"
+        message = (
+            "runs: expected results or a sign of what was examined, found neither (a scanner that writes "
+            "none for a clean image can attach its own JSON or CycloneDX instead)"
+        )
         raise InvalidReport(message)
     drivers = [mapping(mapping(run, "tool", at), "driver", f"{at}tool.") for run, at in runs]
     versions = {text(driver, "version", "runs[].tool.driver.") for driver in drivers}
@@ -111,7 +114,8 @@ def _examined(run: Mapping[str, Any], place: str) -> bool:
     )
     if count is not None:
         return count > 0
-    named = text(mapping(run, "properties", place), "imageName", f"{place}properties.")
+    properties, where = mapping(run, "properties", place), f"{place}properties."
+    named = text(properties, "imageName", where) or text(properties, "pullString", where)
     shown = ("results", "artifacts", "invocations")
     return bool(named) or any(True for key in shown for _ in entries(run, key, place))
 
@@ -125,6 +129,8 @@ def _subject(runs: list[tuple[dict[str, Any], str]], expected: Digest | None) ->
         named = (
             text(properties, "imageName", where),
             text(properties, "imageDigest", where),
+            text(properties, "digest", where),  # Sysdig's, and the next
+            text(properties, "pullString", where),
             text(details, "id", f"{place}automationDetails."),
         )
         listed = texts(properties, "repoDigests", where)

@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from shared.reports.fields import entries, mapping, prose, text
+from shared.reports.fields import entries, mapping, one_line, prose, text
 from shared.reports.findings import Finding
-from shared.reports.sarif_rules import Rules, lines, rule_for, severity
+from shared.reports.purl_names import name_and_version
+from shared.reports.sarif_rules import Rule, Rules, fix, lines, rule_for, severity
 
 _ADVISORY = re.compile(r"(CVE-\d{4}-\d{4,19}|GHSA(?:-[0-9a-z]{4}){3})-(.+)")  # Grype's rule ids
 _GRYPE = re.compile(r" package: (?P<package>\S{1,500}), version (?P<installed>\S{1,500}) was found")
+_OSV = re.compile(r"^Package '(?P<package>\S{1,500})@(?P<installed>\S{1,500})' is vulnerable to ")
+_LOCATION = re.compile(r"sha256:[0-9a-f]{64}:.*")  # Grype's layer and path: Snyk has a version
 _NOT_SUPPRESSING = frozenset({"underReview", "rejected"})
 # Whose keys: Trivy's lines, Grype's lines, then properties as several scanners spell them.
 _KEYS = {
@@ -27,18 +30,34 @@ def finding(result: Mapping[str, Any], place: str, rules: Rules) -> Finding:
     name, rule = rule_for(result, place, rules)
     said = _said(result, place)
     where = _target(result, place)
-    advisory = _ADVISORY.fullmatch(name)
-    fallback = advisory[2] if advisory else where or "the image"
+    advisory, package = _advisory(name, rule)
+    told = next(filter(None, said["package"]), package or rule.package)
+    known = rule.installed if told == rule.package else ""
+    package, version = name_and_version(told)
     return Finding(
-        id=advisory[1] if advisory else name,
-        package=next(filter(None, said["package"]), fallback),
-        installed=next(filter(None, said["installed"]), ""),
-        fixed=_fixed((*said["fixed"], *rule.fixes)),
-        severity=severity(result, place, rule),
+        id=advisory,
+        package=one_line(package or where or "the image"),
+        installed=next(filter(None, (*said["installed"], one_line(version), known)), ""),
+        fixed=_fixed((*said["fixed"], *_fixes(result, place)) or rule.fixes),
+        severity=severity(result, place, rule, levels=rules.levels),
         title=rule.title or prose(mapping(result, "message", place), "text", f"{place}message."),
         target=where,
         suppressed=_suppressed(result, place),
     )
+
+
+def _advisory(name: str, rule: Rule) -> tuple[str, str]:
+    """Return the advisory and the package that Grype joins to a rule's id; the id and "" of others."""
+    if rule.package and name.endswith(f"-{rule.package}"):
+        return name.removesuffix(f"-{rule.package}"), rule.package
+    match = _ADVISORY.fullmatch(name)
+    return (match[1], match[2]) if match else (name, "")
+
+
+def _fixes(result: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Yield the fixes that a result describes (§3.27.30); one without words is a fix all the same."""
+    for each, where in entries(result, "fixes", place):
+        yield prose(mapping(each, "description", where), "text", where) or "not stated"
 
 
 def _fixed(said: Sequence[str]) -> str:
@@ -52,7 +71,7 @@ def _said(result: Mapping[str, Any], place: str) -> dict[str, list[str]]:
     for key, value in _pairs(result, place):
         for meaning, keys in _KEYS.items():
             if key in keys:
-                found[meaning].append(prose({key: value}, key, place))
+                found[meaning].append(fix(value) if meaning == "fixed" else one_line(value))
     return found
 
 
@@ -62,13 +81,13 @@ def _pairs(result: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:
     shown = mapping(result, "message", place).get("text")
     if isinstance(shown, str):
         yield from lines(shown)
-        if match := _GRYPE.search(shown):
+        if match := _GRYPE.search(shown) or _OSV.search(shown):
             yield "package", match["package"]
             yield "installedversion", match["installed"]
     for each, where in entries(result, "locations", place):
         for logical, at in entries(each, "logicalLocations", where):
             name, _, version = text(logical, "fullyQualifiedName", at).rpartition("@")  # Snyk's
-            if name:
+            if name and not _LOCATION.fullmatch(version):
                 yield "package", name
                 yield "installedversion", version
 

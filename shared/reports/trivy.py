@@ -41,8 +41,8 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int = LARGEST) ->
     if (version := whole(body, "SchemaVersion", "")) != _SCHEMA:
         message = f"SchemaVersion: expected {_SCHEMA}, found {version}"
         raise InvalidReport(message)
-    if (kind := text(body, "ArtifactType", "")) != "container_image":
-        message = f"ArtifactType: expected container_image, found {kind[:60]!r}"
+    if (made := text(body, "ArtifactType", "")) != "container_image":
+        message = f"ArtifactType: expected container_image, found {made[:60]!r}"
         raise InvalidReport(message)
     system = mapping(mapping(body, "Metadata", ""), "OS", "Metadata.")
     named = " ".join(
@@ -51,7 +51,8 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int = LARGEST) ->
     findings: set[Finding] = set()
     covers: set[tuple[str, str]] = set()
     for result, place in entries(body, "Results", ""):
-        covers.add((_class(result, place), text(result, "Target", place, required=True)))
+        kind = _class(result, place)
+        covers.add((kind, text(result, "Target", place, required=kind != "custom")))
         findings.update(_findings(result, place))
     _examined({kind for kind, _ in covers}, named)
     scanner = mapping(body, "Trivy", "")
@@ -60,7 +61,7 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int = LARGEST) ->
         subject=_subject(body, subject),
         created_at=moment(body, "CreatedAt", ""),
         findings=frozenset(findings),
-        covers=tuple(f"{kind}: {target}" for kind, target in sorted(covers)),
+        covers=tuple(": ".join(filter(None, each)) for each in sorted(covers)),
         database_date=moment(_database(scanner), "UpdatedAt", "Trivy.VulnerabilityDB."),
         scanner_version=text(scanner, "Version", "Trivy."),
         operating_system=named,
@@ -154,14 +155,15 @@ def _license(body: Mapping[str, Any], place: str, target: str) -> Iterator[Findi
 
 def _without_fix(body: Mapping[str, Any], key: str, place: str, target: str) -> Finding:
     # The fix of these is in the publisher's hands: `fixable_only` must not make them disappear.
+    where = text(body, "FilePath", place) or target  # a licence's: its result stands for all files
     return Finding(
         id=text(body, key, place, required=True),
-        package=text(body, "PkgName", place) or target,
+        package=text(body, "PkgName", place) or where,
         installed="",
         fixed="a corrected image",
         severity=Severity.of(text(body, "Severity", place)),
         title=prose(body, "Title", place),
-        target=target,
+        target=where,
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads a CycloneDX VEX document (1.4 to 1.6): the analyses of its vulnerabilities."""
+"""Reads a CycloneDX VEX document (1.4 to 1.7): the analyses of its vulnerabilities."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -9,11 +9,11 @@ from shared.reports.fields import entries, mapping, moment, present, prose, text
 from shared.reports.findings import InvalidReport
 from shared.vex import products, refs
 from shared.vex.keys import only
-from shared.vex.purls import Purl, packages
+from shared.vex.purls import IMAGES, Purl, packages
 from shared.vex.statements import Package, Product, Statement
 
 # Shapes: CycloneDX/specification, schema/bom-1.6.schema.json; uses: CycloneDX/bom-examples, VEX.
-_VERSIONS = frozenset({"1.4", "1.5", "1.6"})
+_VERSIONS = frozenset({"1.4", "1.5", "1.6", "1.7"})
 _STATES = {
     "not_affected": True,
     "false_positive": True,
@@ -108,7 +108,7 @@ def _product(
     versions = _versions(body, place, excuses=excuses)
     if versions is None:
         return ()
-    if purl is not None and purl.type == "oci":
+    if purl is not None and purl.type in IMAGES:
         named = [replace(purl, version=each) for each in versions] or [purl]
         found = (products.image(each, excuses=excuses) for each in named)
         return tuple(each for each in found if each is not None)

@@ -52,6 +52,12 @@ def statements(body: Mapping[str, Any], source: str) -> Iterator[Statement]:
 def _statement(
     body: Mapping[str, Any], place: str, author: str, issued: datetime | None, source: str
 ) -> Statement:
+    if isinstance(body.get("vulnerability"), str):
+        message = (
+            f"{place}vulnerability: expected an object as in OpenVEX 0.2.0, found text as in 0.0.x "
+            "(vexctl merge FILE writes it anew)"
+        )
+        raise InvalidReport(message)
     only(body, _STATEMENT, place)
     status = text(body, "status", place, required=True)
     if status not in _STATUSES:

@@ -6,20 +6,20 @@ from dataclasses import replace
 
 from shared.oci.digest import Digest
 from shared.oci.platform import InvalidPlatform, Platform
-from shared.vex.purls import Purl, repository
+from shared.vex.purls import IMAGES, Purl, repository
 from shared.vex.statements import Package, Product
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def image(purl: Purl, *, excuses: bool, digest: Digest | None = None) -> Product | None:
-    """Return the image an OCI purl names; None where it names none that can be told.
+    """Return the image that a purl names; None where it names none that can be told.
 
     What narrows it and cannot be checked (a tag, another version than a digest, an unknown architecture)
     counts against it: where the statement `excuses`, it is about nothing, else about more. `digest` is one
     that the document gives beside a purl without a version.
     """
-    if purl.type != "oci":
+    if purl.type not in IMAGES:
         return None
     unchecked = bool(purl.subpath)
     if _DIGEST.fullmatch(purl.version):
@@ -31,11 +31,16 @@ def image(purl: Purl, *, excuses: bool, digest: Digest | None = None) -> Product
     found = Product(name.lower(), place, digest)
     if not excuses:
         return found
-    if (arch := purl.qualifiers.get("arch")) is not None:
+    said = [f"linux/{purl.qualifiers['arch']}"] if "arch" in purl.qualifiers else []
+    said += [purl.qualifiers["platform"]] if "platform" in purl.qualifiers else []  # BuildKit's
+    for each in said:
         try:
-            found = replace(found, platform=Platform.parse(f"linux/{arch}"))
+            platform = Platform.parse(each)
         except InvalidPlatform:
             unchecked = True
+            continue
+        unchecked |= platform.os != "linux" or found.platform not in (None, platform)
+        found = replace(found, platform=platform)
     return None if unchecked else found
 
 

@@ -12,6 +12,8 @@ _TYPE = re.compile(r"[a-z][a-z0-9.+-]{0,49}")
 _KEY = re.compile(r"[a-z][a-z0-9._-]{0,49}")
 # Their namespace is the distribution, which is no part of the name that reports show.
 _DISTRIBUTIONS = frozenset({"deb", "rpm", "apk", "alpm", "opkg", "bitnami"})
+# What names an image: the docker type is an image on Docker Hub unless it says where (purl-spec, PURL-TYPES).
+IMAGES = frozenset({"oci", "docker"})
 _HUB = "docker.io"
 _ALSO_HUB = frozenset({"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 
@@ -51,7 +53,7 @@ def parse(text: str) -> Purl:
 
 def packages(purl: Purl) -> tuple[Package, ...]:
     """Return the package as reports may name it: none where it is an image, or a part of a package."""
-    if purl.type == "oci" or purl.subpath:
+    if purl.type in IMAGES or purl.subpath:
         return ()
     if purl.type in _DISTRIBUTIONS:
         names: tuple[str, ...] = (purl.name,)
@@ -71,7 +73,9 @@ def repository(purl: Purl) -> str:
     url = purl.qualifiers.get("repository_url", "").rstrip("/")
     if not url:
         host = purl.namespace.partition("/")[0]
-        return canonical(path) if "." in host or ":" in host else ""
+        if "." in host or ":" in host:
+            return canonical(path)
+        return canonical(f"{_HUB}/{path}") if purl.type == "docker" else ""
     plain = url.partition("://")[2] or url
     # The type's definition has the whole repository there; some tools leave out its last part.
     return canonical(plain if f"/{plain}".endswith(f"/{path}") else f"{plain}/{path}")

@@ -15,7 +15,7 @@ _LONGEST_ID = 200  # characters
 
 
 def read(name: str, raw: bytes) -> tuple[Statement, ...]:
-    """Read a document of OpenVEX 0.2.0 or CycloneDX 1.4 to 1.6, in the order it was written.
+    """Read a document of OpenVEX 0.2.0 or CycloneDX 1.4 to 1.7, in the order it was written.
 
     `name` is its file. Raises InvalidVex naming the file, the place in it, what was expected and what found:
     a document is read whole or not at all, as what is missing may be what takes an excuse back.

@@ -73,16 +73,11 @@ def plain(name: str) -> str:
     return name.casefold().replace("_", "-")
 
 
-def is_about(product: Product, candidate: Candidate) -> bool:
-    """Tell whether the product is the image: by its repository, else by its name in the catalog.
+def names(product: Product, name: str, places: frozenset[str]) -> bool:
+    """Tell whether the product is an image found in these `repositories`, else by its name in the catalog.
 
     A purl has only the last part of the name: where a digest is given too, that is enough.
     """
-    return names(product, candidate.name, candidate.repositories)
-
-
-def names(product: Product, name: str, places: frozenset[str]) -> bool:
-    """Tell whether the product may be an image of this name that is found in these `repositories`."""
     if product.repository:
         return product.repository in places
     last = name.rpartition("/")[2]
@@ -96,7 +91,8 @@ def repositories(places: Iterable[str]) -> frozenset[str]:
 
 def _claims(statement: Statement, candidate: Candidate) -> Iterator[Claim]:
     for product in statement.products:
-        parts = _parts(product, candidate) if is_about(product, candidate) else ()
+        is_meant = names(product, candidate.name, candidate.repositories)
+        parts = _parts(product, candidate) if is_meant else ()
         inside = product.packages or (Package(""),)
         for one, package, part in combinations(statement.ids, inside, parts):
             yield Claim(one, package.name, package.version, part, statement)

@@ -78,6 +78,67 @@ def test_a_finding_that_says_nothing_of_a_fix_is_not_hidden_as_unfixable():
     assert not found(recommendation=None, analysis={"response": ["will_not_fix"]}).fixed
 
 
+@pytest.mark.parametrize(
+    ("better", "fixed"),
+    [
+        ([{"range": "vers:apk/>=3.1.4-r6", "status": "unaffected"}], ">=3.1.4-r6"),
+        (
+            [
+                {"version": "3.1.4-r6", "status": "unaffected"},
+                {"range": "vers:generic/>=3.2", "status": "unaffected"},
+            ],
+            "3.1.4-r6, >=3.2",
+        ),
+        ([{"range": "vers:apk/<3.1.4-r6", "status": "affected"}], "not stated"),
+        ([{"status": "unaffected"}], "not stated"),
+    ],
+)
+def test_versions_that_are_unaffected_are_the_fix_where_nothing_is_recommended(better, fixed):
+    """Grype 0.11x writes them so, depscan beside a recommendation."""
+    affected = {"version": "3.1.4-r5", "status": "affected"}
+    affects = [{"ref": "ssl", "versions": [affected, *better]}]
+    finding = found(recommendation=None, affects=affects, analysis={"response": []})
+    assert (finding.fixed, finding.suppressed) == (fixed, False)
+    assert found(recommendation="Update", affects=affects).fixed == "Update"
+
+
+def test_a_component_of_another_document_is_named_by_the_end_of_its_link():
+    """Trivy's report of an SBOM refers to the SBOM's components."""
+    link = (
+        "urn:cdx:1455c02d-64ca-453e-a5df-ddfb70a7c804/1#pkg:rpm/rocky/openssl-libs@1%3A3.0?arch=x"
+    )
+    finding = found(affects=[{"ref": link}])
+    assert (finding.package, finding.installed) == ("openssl-libs", "1:3.0")
+    assert finding.target == "another document"
+    unnamed = "urn:cdx:1455c02d-64ca-453e-a5df-ddfb70a7c804/1#ssl-9"
+    assert found(affects=[{"ref": unnamed}]).package == unnamed
+
+
+@pytest.mark.parametrize("version", ["1.4", "1.5", "1.6", "1.7"])
+def test_every_version_that_has_vulnerabilities_is_read(version):
+    assert parsed(a_vulnerability(), specVersion=version).findings
+
+
+def test_a_score_that_is_no_cvss_says_nothing_of_how_bad_it_is():
+    """Grype lists EPSS and CISA's catalogue among the ratings."""
+    ratings = [
+        {"score": 3.7, "severity": "low", "method": "CVSSv31"},
+        {"source": {"name": "FIRST"}, "score": 0.93, "method": "other"},
+        {"source": {"name": "CISA KEV Catalog"}, "score": 1, "method": "other"},
+    ]
+    assert found(ratings=ratings).severity is Severity.LOW
+
+
+def test_a_severity_of_none_beside_a_likelihood_is_not_mild():
+    """Amazon Inspector writes it beside EPSS, also of what has no severity yet."""
+    likely = {"source": {"name": "EPSS"}, "score": 0.4, "severity": "none", "method": "other"}
+    unscored = {"source": {"name": "NVD"}, "severity": "unknown"}
+    assert found(ratings=[unscored, likely]).severity is Severity.UNKNOWN
+    assert found(ratings=[{"severity": "low"}, likely]).severity is Severity.LOW
+    scored = {"score": 0.0, "severity": "none", "method": "CVSSv31"}
+    assert found(ratings=[scored]).severity is Severity.LOW
+
+
 def test_a_vulnerability_is_a_finding_in_each_component_and_without_any():
     refs = [{"ref": "mvn"}, {"ref": "ssl"}, {"ref": "urn:cdx:1/1#ssl"}, {"ref": "urn:cdx:1/1#z"}]
     names = {each.package for each in parsed(a_vulnerability(affects=refs)).findings}

@@ -181,7 +181,7 @@ ERROR = [{"level": "error"}]
         ({"results": [a_result(kind="odd")]}, "kind"),
         ({"tool": None}, "tool.driver.name"),
         ({"rules": [{}]}, r"rules\[0\].id"),
-        ({"rules": [a_rule(score="high")]}, "security-severity"),
+        ({"rules": [a_rule(properties={"security-severity": ["7.5"]})]}, "security-severity"),
         ({"externalPropertyFileReferences": {"results": []}}, "one file"),
         ({"invocations": [{"executionSuccessful": False}]}, "the scan failed"),
         ({"invocations": [{}]}, "executionSuccessful"),

@@ -29,7 +29,7 @@ def claims(*vulnerabilities: dict[str, Any], **changes: Any) -> tuple[Claim, ...
         ("in_triage", False),
     ],
 )
-@pytest.mark.parametrize("version", ["1.4", "1.5", "1.6"])
+@pytest.mark.parametrize("version", ["1.4", "1.5", "1.6", "1.7"])
 def test_a_state_excuses_or_does_not(state: str, excuses: bool, version: str):
     assert bool(claims(analysed(state=state), specVersion=version)) == excuses
 
@@ -131,7 +131,10 @@ TWICE = [{"bom-ref": "a", "purl": OPENSSL}, {"bom-ref": "a", "purl": "pkg:deb/de
 @pytest.mark.parametrize(
     ("document", "told"),
     [
-        (cyclonedx(specVersion="1.3"), "specVersion: expected 1.4 or 1.5 or 1.6, found '1.3'"),
+        (
+            cyclonedx(specVersion="1.3"),
+            "specVersion: expected 1.4 or 1.5 or 1.6 or 1.7, found '1.3'",
+        ),
         (cyclonedx(bomFormat="SPDX"), "bomFormat: expected CycloneDX, found 'SPDX'"),
         (cyclonedx(vulnerabilities=None), "vulnerabilities: expected it, found nothing"),
         (cyclonedx(analysed(state="safe")), r"\[0\].analysis.state: expected not_affected or"),

@@ -65,6 +65,12 @@ def test_a_package_is_named_as_reports_name_it(text: str, expected: list[tuple[s
         # The whole last part, not its end, must be the name.
         ("pkg:oci/node?repository_url=ghcr.io/other-node", "ghcr.io/other-node/node"),
         ("pkg:oci/tools/trivy-db", ""),
+        # The docker type's default is Docker Hub, and its namespace is a part of the repository.
+        ("pkg:docker/node", "docker.io/library/node"),
+        ("pkg:docker/library/node@20", "docker.io/library/node"),
+        ("pkg:docker/contoso/api", "docker.io/contoso/api"),
+        ("pkg:docker/contoso/api?repository_url=gcr.io", "gcr.io/contoso/api"),
+        ("pkg:docker/ghcr.io/contoso/api", "ghcr.io/contoso/api"),
     ],
 )
 def test_an_image_is_where_its_purl_says(text: str, expected: str):
