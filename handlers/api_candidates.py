@@ -1,16 +1,16 @@
 """The candidates an operator asks for, as JSON."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from handlers import api_status
 from handlers.asked import expected, query
-from handlers.recording import STATE
+from handlers.recording import STATE, enforced
 from handlers.signed_in import Answer, answered
 from shared.oci.reference import is_path
 from shared.operators import Operator, Role
+from shared.policy import evidence
 from shared.policy.candidate import State
 from shared.ports import Row
 from shared.services import Services
@@ -68,19 +68,16 @@ def _matches(row: Row, filters: Mapping[str, str]) -> bool:
 def _shown(row: Row) -> dict[str, Any]:
     """Describe a candidate as the status does, and what `mode: enforce` would have said of it."""
     shown = api_status.candidate(row)
-    enforced = str(row.values.get("enforced", ""))
-    if enforced:
-        reasons = json.loads(str(row.values.get("enforced_reasons", "[]")))
-        shown["enforced"] = {"state": enforced, "reasons": reasons}
-    return shown
+    would = evidence.enforced(enforced(row))
+    return shown | {"enforced": would} if would else shown
 
 
 def _sentence(shown: dict[str, Any]) -> str:
     since = shown["since"][:16].replace("T", " ")
     said = f"{shown['image']}@{shown['digest']} is {shown['state']} since {since} UTC"
     reasons = "; ".join(shown["reasons"])
-    enforced = shown.get("enforced")
-    if enforced:
-        would = "; ".join(enforced["reasons"])
-        reasons += f"; with mode: enforce it would be {enforced['state']}: {would}"
+    would = shown.get("enforced")
+    if would:
+        why = "; ".join(would["reasons"])
+        reasons += f"; with mode: enforce it would be {would['state']}: {why}"
     return f"{said}: {reasons}"

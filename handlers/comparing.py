@@ -83,16 +83,13 @@ def stage(
 
 
 def follow(services: Services, catalog: Catalog, image: Image, digest: Digest) -> None:
-    """Poll an import from base into staging that runs: whoever sees its end gives its slot back."""
+    """Follow an import from base into staging that was started: whoever sees its end gives its slot back.
+
+    One that was lost while it was being started is forgotten, and asked for anew by whoever needs it.
+    """
     source, target = catalog.base.repository(image.name), catalog.staging.repository(image.name)
     copy = Copy(candidate_id(image.name, digest), _STAGE, source, digest, target)
     _driven(services, copy, lambda: True)
-
-
-def is_running(rows: tuple[Row, ...]) -> bool:
-    """Tell whether an import from base into staging has been started, and not been seen to end."""
-    row = importing.pending(rows, _STAGE)
-    return row is not None and row.values["state"] == "running"
 
 
 def is_asked(rows: tuple[Row, ...]) -> bool:

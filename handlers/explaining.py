@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from handlers import catalogs, gathering
+from handlers.looking import AGAIN
 from handlers.plain import plain
-from handlers.recording import STATE, Subject
+from handlers.recording import STATE, Subject, enforced
 from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
 from shared.oci.digest import Digest
@@ -17,8 +18,6 @@ from shared.policy.explaining import explain
 from shared.policy.sweeping import SETTLED
 from shared.ports import ManifestEntry, Row
 from shared.services import Services
-
-_AGAIN = "again"  # the ledger's key of the chain of looks
 
 
 def explained(services: Services, image_name: str, digest: Digest) -> dict[str, Any] | None:
@@ -45,7 +44,8 @@ def explained(services: Services, image_name: str, digest: Digest) -> dict[str, 
     reached = facts.staged is not None or (digest in facts.base.values() and not facts.decided)
     sweeps = reached and (current or decision.state.value not in SETTLED)
     said = explain(facts, decision, now, due=_due(rows), sweeps=sweeps)
-    known = _known(rows.get(STATE))
+    state = rows.get(STATE)
+    known = _known(state)
     failed = decision.state is State.PROMOTING and known.get("state") == State.FAILED.value
     return {
         "image": image_name,
@@ -53,14 +53,15 @@ def explained(services: Services, image_name: str, digest: Digest) -> dict[str, 
         "state": State.FAILED.value if failed else said.state,
         "why": [
             *map(plain, said.why),
-            *_when_promoted(rows.get(STATE), decision.state),
+            *_when_promoted(state, decision.state),
             *_at_last(known, decision.state),
             *_only_in_base(facts, in_base),
         ],
         "would_change": list(map(plain, said.would_change)),
         "looked_at_again": said.looked_at_again,
         "evidence": {**said.evidence, "ledger": known or None},
-        "enforced": evidence.enforced(decision.enforced) or _enforced(rows.get(STATE)),
+        # What is promoted asks no gate any more: its row says what enforce would have said.
+        "enforced": evidence.enforced(decision.enforced or (enforced(state) if state else None)),
     }
 
 
@@ -87,7 +88,7 @@ def _dropped(subject: Subject, row: Row | None) -> dict[str, Any] | None:
 
 def _due(rows: dict[str, Row]) -> datetime | None:
     """Return when the next look is certain: at its due time, or as the chain of looks goes on."""
-    state, again = rows.get(STATE), rows.get(_AGAIN)
+    state, again = rows.get(STATE), rows.get(AGAIN)
     times = [
         *([state.due] if state and state.due else []),
         *([datetime.fromisoformat(str(again.values["at"]))] if again else []),
@@ -106,24 +107,16 @@ def _known(row: Row | None) -> dict[str, Any]:
     }
 
 
-def _enforced(row: Row | None) -> dict[str, Any] | None:
-    """Return what enforce would have said when it was promoted: what is promoted asks no gate any more."""
-    if row is None or not row.values.get("enforced"):
-        return None
-    reasons = json.loads(str(row.values.get("enforced_reasons") or "[]"))
-    return {"state": str(row.values["enforced"]), "reasons": reasons}
-
-
 def _when_promoted(row: Row | None, state: State) -> list[str]:
     """Say why it passed, and what enforce would have said: what is promoted asks no gate any more."""
     if row is None or state is not State.PROMOTED:
         return []
     passed = "; ".join(json.loads(str(row.values.get("passed") or "[]")))
     said = [f"when it passed: {passed}"] if passed else []
-    enforced = _enforced(row)
-    if enforced is not None:
-        would = "; ".join(enforced["reasons"])
-        said.append(f"with mode: enforce it would have been {enforced['state']}: {would}")
+    would = enforced(row)
+    if would is not None:
+        why = "; ".join(would.reasons)
+        said.append(f"with mode: enforce it would have been {would.state.value}: {why}")
     return said
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from handlers import comparing, excuses, foreign, records, runs, staging
-from handlers.recording import Subject
+from handlers.recording import STATE, Subject
 from shared.catalog import Catalog, Counted, Image
 from shared.errors import Permanent
 from shared.oci import media_types
@@ -12,9 +13,11 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
 from shared.policy import promotion
-from shared.policy.candidate import Promote, decide, platform_to_test
-from shared.policy.facts import Facts, Progress, Staged, Tested, Watched
-from shared.policy.look import MAX_ATTEMPTS, Look
+from shared.policy.candidate import Promote, State, decide, platform_to_test
+from shared.policy.facts import Facts, Staged, Tested, Watched
+from shared.policy.look import Look
+from shared.policy.rules_identity import already_promoted, denied, in_staging, upstream
+from shared.policy.rules_reports import is_lost
 from shared.ports import Row
 from shared.services import Services
 
@@ -46,15 +49,22 @@ class Gathered(Facts):
 
 
 def facts(
-    services: Services, catalog: Catalog, image: Image, subject: Subject, *, follow: bool = True
+    services: Services,
+    catalog: Catalog,
+    image: Image,
+    subject: Subject,
+    *,
+    follow: bool = True,
+    last: bool = False,
 ) -> Gathered:
     """Return everything known about the candidate now.
 
     Without `follow` nothing is written anywhere: runs that have ended are not followed to their end.
+    `last` says that a tag moves next, so nothing may be known from minutes ago.
     """
     repository = catalog.staging.repository(image.name)
     rows = services.ledger.rows(subject.id)
-    if follow and comparing.is_running(rows):
+    if follow and comparing.is_arriving(rows):
         comparing.follow(services, catalog, image, subject.digest)
         rows = services.ledger.rows(subject.id)
     arriving = comparing.is_arriving(rows)
@@ -79,9 +89,10 @@ def facts(
         rulings=services.rulings.of(image.name, subject.digest),
         adopted=_adopted(rows),
         unreadable=unreadable,
+        arriving=arriving,
         decision=found,
     )
-    return _for_a_verdict(services, catalog, subject, known, rows, follow=follow)
+    return _for_a_verdict(services, catalog, subject, known, rows, follow=follow, last=last)
 
 
 def _for_a_verdict(
@@ -92,13 +103,12 @@ def _for_a_verdict(
     rows: tuple[Row, ...],
     *,
     follow: bool,
+    last: bool,
 ) -> Gathered:
     """Add what only a verdict asks for: what is promoted already, or cannot be, costs no more reads."""
     look = Look(known, services.clock.now())
-    is_promoted = known.decided and look.carried == look.eligible
-    if known.staged is None or not look.eligible or is_promoted or look.denial is not None:
-        return known
-    if not _is_scanned(known, look):
+    settled = any(rule(look) for rule in (upstream, denied, in_staging, already_promoted))
+    if settled or not _is_scanned(known, look):
         return known
     known = replace(
         known,
@@ -111,7 +121,7 @@ def _for_a_verdict(
         known = replace(known, promoted=promoted)
     if known.image.gate.foreign is not Counted.COUNT:
         return known
-    return _with_others_reports(services, catalog, subject, known, rows, follow=follow)
+    return _with_others_reports(services, catalog, subject, known, rows, follow=follow, last=last)
 
 
 def _with_others_reports(
@@ -122,32 +132,37 @@ def _with_others_reports(
     rows: tuple[Row, ...],
     *,
     follow: bool,
+    last: bool,
 ) -> Gathered:
     """Add what others reported: freshly listed where nothing else is in the way of promoting it.
 
     It can only add findings, so a listing of hours ago will do for what is held or rejected without it; and none
-    is needed while our own reports are not what it can be judged by.
+    is needed while our own reports are not what it can be judged by. Before the promotion begins, and `last` before
+    a tag moves, it is listed anew: somebody may have attached the report on seeing that it was about to pass.
     """
     without = decide(known, services.clock.now())
     if without.rule in _BEFORE_FOREIGN:
         return known
-    lasts = foreign.LASTS if isinstance(without.action, Promote) else foreign.LASTS_HELD
+    lasts = foreign.LASTS_HELD
+    if isinstance(without.action, Promote):
+        lasts = foreign.LASTS if _is_promoting(rows) and not last else timedelta()
     found = foreign.added(services, catalog, subject, known.scans, rows, lasts=lasts, follow=follow)
     scans = (replace(each, foreign=found[each.digest]) for each in known.scans)
     return replace(known, scans=tuple(scans))
+
+
+def _is_promoting(rows: tuple[Row, ...]) -> bool:
+    state = next((each.values["state"] for each in rows if each.key == STATE), "")
+    return state == State.PROMOTING.value
 
 
 def _is_scanned(known: Facts, look: Look) -> bool:
     """Tell whether the scans are done: each left a report, or will leave none, and an override may do without."""
     if len(known.scans) < len(known.image.platforms):
         return False
-    lost = (
-        scan.failures >= MAX_ATTEMPTS and scan.progress is not Progress.UNDERWAY
-        for scan in known.scans
-        if scan.report is None
-    )
+    lost = all(is_lost(scan) for scan in known.scans if scan.report is None)
     some = any(scan.report is not None for scan in known.scans)
-    return all(lost) and (some or look.override is not None)
+    return lost and (some or look.override is not None)
 
 
 def watched(services: Services, image: Image) -> tuple[Watched, ...]:
@@ -162,13 +177,21 @@ def decision(services: Services, base: Repository, digest: Digest) -> Decided | 
 
 
 def trusted(
-    services: Services, base: Repository, digest: Digest, referrers: Iterable[Descriptor]
+    services: Services,
+    base: Repository,
+    digest: Digest,
+    referrers: Iterable[Descriptor],
+    *,
+    naming: Digest | None = None,
 ) -> Decided | None:
-    """Return the first of these referrers that is our decision by its content, not by its label."""
+    """Return the first of these referrers that is our decision by its content, not by its label.
+
+    With `naming`, only one that names this: an approval, say, that was not given yet when an earlier one was attached.
+    """
     for each in referrers:
         if each.artifact_type == media_types.DECISION_ARTIFACT:
             names = _read_decision(services, base, digest, each.digest)
-            if names is not None:
+            if names is not None and (naming is None or naming in names):
                 return Decided(each.digest, names)
     return None
 

@@ -177,9 +177,13 @@ class Inventory:
 
     def _decided(self) -> gathering.Decided | None:
         if self._decision is None:
-            listed = self._referrers(self.subject.digest)
+            listed, ruling = self._referrers(self.subject.digest), self.approval
             self._decision = gathering.trusted(
-                self.services, self.base, self.subject.digest, listed
+                self.services,
+                self.base,
+                self.subject.digest,
+                listed,
+                naming=ruling.referrer if ruling is not None else None,
             )
         return self._decision
 

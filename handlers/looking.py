@@ -38,7 +38,7 @@ from shared.services import Services
 
 _LONGEST = timedelta(seconds=15)  # no function waits longer than 20 s (design §2.6)
 _MOST_STEPS = 30
-_AGAIN = "again"  # the ledger row that says whose turn the next look is
+AGAIN = "again"  # the ledger's key of whose turn the next look is
 _UNDERWAY = "something was under way"
 
 
@@ -55,7 +55,7 @@ def look(services: Services, message: LookMessage) -> None:
         _ask_again(services, message, subject, after.delay)
     else:
         promoting.release(services, subject)
-        services.ledger.delete(subject.id, _AGAIN)
+        services.ledger.delete(subject.id, AGAIN)
 
 
 def ask(services: Services, subject: Subject, why: str) -> None:
@@ -74,7 +74,7 @@ def _ask_again(
     turn before it may too, because its worker may have died before it sent the next. A chain
     that is overdue is anyone's.
     """
-    row = next((each for each in services.ledger.rows(subject.id) if each.key == _AGAIN), None)
+    row = next((each for each in services.ledger.rows(subject.id) if each.key == AGAIN), None)
     now = services.clock.now()
     if row is not None and message.turn not in (row.values["turn"], row.values["before"]):
         overdue = datetime.fromisoformat(str(row.values["at"])) + timedelta(
@@ -84,7 +84,7 @@ def _ask_again(
             return
     turn = secrets.token_hex(8)
     values = {"turn": turn, "before": message.turn, "at": (now + delay).isoformat()}
-    services.ledger.upsert(Row(subject.id, _AGAIN, values))
+    services.ledger.upsert(Row(subject.id, AGAIN, values))
     again = LookMessage(subject.image, str(subject.digest), subject.trace, _UNDERWAY, turn)
     services.queues.send(CANDIDATES, encode(again), delay=delay)
 
@@ -188,7 +188,7 @@ def _move(services: Services, task: promoting.Promotion, tag: str) -> After:
     with claim(services, f"tag:{task.base}:{tag}") as leased:
         if not leased:
             return again(services)
-        facts = gathering.facts(services, task.catalog, task.image, task.subject)
+        facts = gathering.facts(services, task.catalog, task.image, task.subject, last=True)
         decision = decide(facts, services.clock.now())
         if not isinstance(decision.action, Promote) or tag not in decision.action.tags:
             return ON

@@ -1,10 +1,9 @@
 """What observing gates let pass: once a day, how many promotions enforcing would have stopped."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from handlers.recording import STATE, say
+from handlers.recording import STATE, enforced, say
 from shared.catalog import Catalog, Mode
 from shared.policy.candidate import State
 from shared.ports import Row
@@ -53,11 +52,10 @@ def _is_recent(row: Row, now: datetime, observing: set[str]) -> bool:
 
 def _would_have_stopped(rows: list[Row]) -> Iterator[str]:
     for row in rows:
-        values = row.values
-        if values.get("enforced"):
-            reasons = json.loads(str(values.get("enforced_reasons") or "[]"))
-            why = f": {'; '.join(reasons)}" if reasons else ""
-            yield f"{values['image']}@{values['digest']} would be {values['enforced']}{why}"
+        values, would = row.values, enforced(row)
+        if would is not None:
+            why = f": {'; '.join(would.reasons)}" if would.reasons else ""
+            yield f"{values['image']}@{values['digest']} would be {would.state.value}{why}"
 
 
 def _promotions(count: int) -> str:

@@ -91,9 +91,9 @@ def _verdict(state: State, decision: Decision | None, old: Mapping[str, _Value])
     Why it passed, and what enforce would have said, stay with what was promoted: looks after that ask no gate.
     """
     found = {name: str(old.get(name, "")) for name in ("enforced", "enforced_reasons", "passed")}
-    enforced = _enforced(decision)
-    if enforced is not None:
-        found |= {"enforced": enforced.state.value, "enforced_reasons": _kept(enforced.reasons)}
+    would = _enforced(decision)
+    if would is not None:
+        found |= {"enforced": would.state.value, "enforced_reasons": _kept(would.reasons)}
     elif state not in (State.PROMOTED, State.SUPERSEDED, State.FAILED):
         found |= {"enforced": "", "enforced_reasons": "", "passed": ""}
     if decision is not None and decision.state is State.PROMOTING:
@@ -119,13 +119,13 @@ def _would_have_stopped(
     old: Mapping[str, _Value],
 ) -> None:
     """Announce once what enforce says of what is promoted although it would have stopped it."""
-    enforced = _enforced(decision)
-    if enforced is None or all(
+    would = _enforced(decision)
+    if would is None or all(
         old.get(name) == verdict[name] for name in ("enforced", "enforced_reasons")
     ):
         return
-    once = f"would have stopped|{subject.id}|{json.dumps(enforced.reasons)}"
-    reasons = (f"enforce would have said {enforced.state.value}", *enforced.reasons)
+    once = f"would have stopped|{subject.id}|{json.dumps(would.reasons)}"
+    reasons = (f"enforce would have said {would.state.value}", *would.reasons)
     note(services, subject, "would have stopped", reasons, once=once, announce=True)
 
 
@@ -173,6 +173,14 @@ def say(
 def known(services: Services, candidate: str) -> Row | None:
     """Return the candidate's state row, if it has been looked at before."""
     return next((row for row in services.ledger.rows(candidate) if row.key == STATE), None)
+
+
+def enforced(row: Row) -> Enforced | None:
+    """Return what the state's row says that `mode: enforce` would have said, where that is another thing."""
+    state = str(row.values.get("enforced", ""))
+    if not state:
+        return None
+    return Enforced(State(state), tuple(json.loads(str(row.values["enforced_reasons"]))))
 
 
 def _add(services: Services, entry: Entry, *, announce: bool) -> None:

@@ -19,6 +19,7 @@ from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.oci.tags import split_unique
 from shared.operators import Operator, Ruling, RulingKind
+from shared.policy.facts import Watched
 from shared.services import Services
 
 _log = logging.getLogger("breakwater.operators")
@@ -33,11 +34,12 @@ _DONE = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A known digest of an image that the catalog lists."""
+    """A known digest of an image that the catalog lists, and what upstream gave its tags so far."""
 
     catalog: Catalog
     image: Image
     subject: Subject
+    watched: tuple[Watched, ...]
 
     @property
     def staging(self) -> Repository:
@@ -64,7 +66,7 @@ def rule(services: Services, who: Operator, kind: RulingKind, asked: Asked) -> A
         _journal(services, place.subject, said)
         message = f"{_sentence(denial)}. That is final for this digest: it cannot be {_DONE[kind]}"
         raise Refused(409, message)
-    withdrawn = _withdrawn(services, place)
+    withdrawn = _withdrawn(place)
     before = next((each for each in said if _covers(each, kind, asked.override, withdrawn)), None)
     ruling = before or services.rulings.add(_attached(services, place, who, kind, asked))
     _journal(services, place.subject, dict.fromkeys((*said, ruling)))
@@ -89,10 +91,9 @@ def _covers(
     return ruling.override or not override
 
 
-def _withdrawn(services: Services, place: Place) -> tuple[datetime, ...]:
+def _withdrawn(place: Place) -> tuple[datetime, ...]:
     """Return when upstream last took its tags from this digest; a release before that says nothing of it."""
-    records = gathering.watched(services, place.image)
-    spans = (each.span(place.subject.digest) for each in records)
+    spans = (each.span(place.subject.digest) for each in place.watched)
     return tuple(each.end for each in spans if each is not None and each.end is not None)
 
 
@@ -103,11 +104,12 @@ def _place(services: Services, kind: RulingKind, asked: Asked) -> Place:
     """
     catalog = catalogs.current(services)
     image = listed(services, catalog, asked.image)
-    place = Place(catalog, image, Subject(image.name, asked.digest, new_trace()))
+    subject = Subject(image.name, asked.digest, new_trace())
+    place = Place(catalog, image, subject, gathering.watched(services, image))
     if known(services, place.subject.id) is not None:
         return place
     denies = kind is RulingKind.DENY  # of what may become one, too: that brake waits for nothing
-    if denies and any(each.span(asked.digest) for each in gathering.watched(services, place.image)):
+    if denies and any(each.span(asked.digest) for each in place.watched):
         return place
     entry = services.data_plane.manifest_entry(place.staging, asked.digest)
     if entry is not None and _names(image, entry.tags, asked.digest):
@@ -258,11 +260,7 @@ def _told(services: Services, place: Place, ruling: Ruling) -> Iterable[str]:
             yield "the override stands in for what is missing; it forgives nothing that was found"
         elif place.image.gate.approval is Approval.NONE:
             yield f"the gate of {place.image.name} asks for no approval, so nothing waited for this"
-    current = [
-        each.tag
-        for each in gathering.watched(services, place.image)
-        if each.current == ruling.digest
-    ]
+    current = [each.tag for each in place.watched if each.current == ruling.digest]
     if ruling.kind is RulingKind.RELEASE and current:
         yield (
             f"upstream's {' and '.join(current)} is this digest: it is not withdrawn; "

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
@@ -198,6 +199,14 @@ class Waiver:
     owner: str
     expires: date
     package: str = ""
+
+    def covers(self, name: str) -> bool:
+        """Tell whether the glob stands for an image's name in the catalog.
+
+        `*` stands for any text, slashes too (`*` alone: every image), `?` for any one character. The catalog
+        refuses the brackets that fnmatch knows as well.
+        """
+        return fnmatchcase(name, self.image)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
-from fnmatch import fnmatchcase
 
 from shared.catalog_model import Image, Mode, Rebuild, Waiver
 
@@ -15,7 +14,7 @@ def notes(
 ) -> Iterator[str]:
     """Return sentences about what waits, or is not applied; they depend on nothing but the catalog."""
     for waiver in waivers:
-        if not any(fnmatchcase(image.name, waiver.image) for image in images):
+        if not any(waiver.covers(image.name) for image in images):
             near = difflib.get_close_matches(waiver.image, [each.name for each in images], n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             yield (

@@ -19,7 +19,7 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest, parse
 from shared.oci.platform import Platform
 from shared.oci.reference import Repository
-from shared.ports import Task
+from shared.ports import Layer, Task
 from shared.registry import artifacts
 from shared.reports.findings import Finding
 
@@ -114,8 +114,7 @@ def an_artifact(kind: str, subject: Descriptor, content: bytes = b"{}") -> Manif
     return artifacts.artifact(
         subject,
         artifact_type=kind,
-        media_type=media_types.DECISION,
-        content=content,
+        layers=(Layer(media_types.DECISION, content),),
         annotations={},
     )
 

@@ -188,7 +188,7 @@ class FakeRegistries:
         layers: Sequence[Layer],
         annotations: Mapping[str, str],
     ) -> Digest:
-        manifest = artifacts.artifact_of(
+        manifest = artifacts.artifact(
             subject, artifact_type=artifact_type, layers=layers, annotations=annotations
         )
         for each in layers:

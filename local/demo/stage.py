@@ -15,6 +15,7 @@ from local.demo import hello, upstream
 from local.demo.upstream import Node
 from local.platform.ports import Ports
 from local.platform.principals import APPS, BASE, STAGING, UPSTREAM
+from shared.azure.identity import credential
 from shared.messages import candidate_id
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
@@ -187,8 +188,10 @@ async def stage(work: Path, **options: Any) -> AsyncIterator[Stage]:  # noqa: AN
         values = azure.settings()["Values"]
         before = dict(os.environ)
         os.environ.update(values)  # the SDKs read identity and trust from there
+        credential.cache_clear()  # another local Azure's tokens are worth nothing here
         try:
             yield Stage(azure, build(Settings.of(os.environ)))
         finally:
             os.environ.clear()
             os.environ.update(before)
+            credential.cache_clear()

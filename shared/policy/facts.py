@@ -136,7 +136,8 @@ class Facts:
     called it, "" if that is not known. `promoted` is there when the gate compares: one for each other digest
     that base holds under its tags. `excuses` are those of this image and digest, in force or not;
     `proven` is what runs of ours have made or checked. `adopted` are tags of base under which others had promoted it.
-    `unreadable` says why nobody can read what staging holds; `staged` is None then.
+    `unreadable` says why nobody can read what staging holds; `staged` is None then, and while it is `arriving`
+    there from base.
     """
 
     image: Image
@@ -154,3 +155,4 @@ class Facts:
     proven: frozenset[Requirement] = frozenset()
     adopted: frozenset[str] = frozenset()
     unreadable: str = ""
+    arriving: bool = False

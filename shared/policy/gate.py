@@ -1,19 +1,11 @@
 """The gate: which findings reach its threshold, and what it makes of a test."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from shared.catalog import Approval, Counted, Gate, ScanMode
 from shared.policy import sentences
 from shared.policy.facts import Tested
 from shared.reports.findings import Finding
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the gate says no."""
-
-    reasons: tuple[str, ...]
 
 
 def demands_something(gate: Gate, *, tested: bool) -> bool:
@@ -45,9 +37,9 @@ def blocking(findings: Iterable[Finding], gate: Gate) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=sentences.worst_first))
 
 
-def judge_test(test: Tested) -> Refusal | None:
-    """Refuse unless the test's run succeeded."""
+def judge_test(test: Tested) -> str:
+    """Say why the test refuses the image; "" where its run succeeded."""
     if test.passed:
-        return None
+        return ""
     said = f": {test.error}" if test.error else ""
-    return Refusal((f"the test failed on {test.platform} (run {test.run_id}){said}",))
+    return f"the test failed on {test.platform} (run {test.run_id}){said}"

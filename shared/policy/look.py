@@ -43,7 +43,7 @@ class Look:
         return self.gate.mode is Mode.OBSERVE
 
     @property
-    def scanned(self) -> bool:
+    def asks_scans(self) -> bool:
         """Whether the gate asks for scans at all."""
         return self.gate.scan is not ScanMode.NONE
 
@@ -127,7 +127,7 @@ class Look:
     @property
     def compares(self) -> bool:
         """Whether it is compared with what is promoted: always, or only while it is too young."""
-        if not self.scanned or not comparing.needed(self.gate):
+        if not self.asks_scans or not comparing.needed(self.gate):
             return False
         return self.gate.compare is Compare.NOT_WORSE or self.ripe is not None
 
@@ -167,7 +167,7 @@ class Look:
     @property
     def hastened(self) -> bool:
         """Whether it need not age: it removes what would block, adds nothing, and all of it was scanned."""
-        if self.ripe is None or not self.gate.skip_age_for_fixes or not self.scanned:
+        if self.ripe is None or not self.gate.skip_age_for_fixes or not self.asks_scans:
             return False
         return not self.unreported and bool(self.judgement.fixes)
 

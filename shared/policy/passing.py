@@ -45,7 +45,7 @@ def overridden(look: Look) -> tuple[str, ...]:
 def _found(look: Look) -> str:
     gate, parts = look.gate, []
     platforms = [each for each in look.image.platforms if each not in look.unreported]
-    if look.scanned and platforms and not look.judgement.reasons:
+    if look.asks_scans and platforms and not look.judgement.reasons:
         kind = " with a fix" if gate.fixable_only else ""
         versus = gate.compare is Compare.NOT_WORSE and bool(look.judgement.deltas)
         more = " that base does not hold already" if versus else ""
@@ -82,11 +82,11 @@ def _unexamined(look: Look) -> Iterator[str]:
 
 
 def _judged(look: Look) -> bool:
-    return look.scanned and bool(look.reported or look.foregone)
+    return look.asks_scans and bool(look.reported or look.foregone)
 
 
 def _examines(look: Look) -> bool:
-    return look.scanned or look.image.test is not None
+    return look.asks_scans or look.image.test is not None
 
 
 def _list(each: Iterable[object]) -> str:

@@ -147,7 +147,7 @@ def refusal(manifests: Iterable[Manifest], about: Set[Digest] = frozenset()) -> 
 def decided(manifest: Manifest, digest: Digest) -> Digest | None:
     """Return the first blob of a manifest that is made like our decision about the digest.
 
-    Behind it there may be more statements, about what was found; a decision of before has none.
+    Behind it there may be more statements, about what was found.
     """
     subject = manifest.subject.digest if manifest.subject else None
     kinds = {layer.media_type for layer in manifest.layers}

@@ -42,13 +42,13 @@ def tested(look: Look) -> Decision | None:
     if test.passed is None:
         return _untested(look)
     refusal = gates.judge_test(test)
-    if refusal is None:
+    if not refusal:
         return None
     said = (
         "wait for upstream's next digest",
         f"mend the test, if it is at fault: {look.image.test.script}",
     )
-    return Decision(Rest(), State.REJECTED, refusal.reasons, remedies=said)
+    return Decision(Rest(), State.REJECTED, (refusal,), remedies=said)
 
 
 def lost_test(look: Look) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 from shared.policy import gate as gates
 from shared.policy import remedies
-from shared.policy.actions import Decision, Hold, Import, Promote, Rest, Stage, State
+from shared.policy.actions import Decision, Hold, Import, Promote, Rest, Stage, State, Wait
 from shared.policy.facts import Scan
 from shared.policy.look import Look
 from shared.policy.standing import Standing
@@ -52,6 +52,10 @@ def in_staging(look: Look) -> Decision | None:
         reason = f"what staging holds cannot be read: {look.facts.unreadable}"
         said = ("wait for upstream's next digest",)
         return Decision(Rest(), State.FAILED, (reason,), remedies=said)
+    if look.facts.arriving:
+        # Importing it from upstream besides would only bring the next look here, at once and again and again.
+        reasons = ("it is on its way from base into staging",)
+        return Decision(Wait(), State.DETECTED, reasons, remedies=remedies.BY_ITSELF)
     current = [each.tag for each in look.tags if each.standing is Standing.CURRENT]
     if current:
         reasons = ("staging does not hold it yet",)
@@ -94,7 +98,7 @@ def demanding(look: Look) -> Decision | None:
 def complete(look: Look) -> Decision | None:
     """Hold what lacks a required platform."""
     image, staged = look.image, look.facts.staged
-    if staged is None or (not look.scanned and image.test is None):
+    if staged is None or (not look.asks_scans and image.test is None):
         return None
     if not image.platforms:
         reason = "the catalog requires no platform, so there is nothing to scan or test"
@@ -122,7 +126,7 @@ def exact(look: Look) -> Decision | None:
 def _strays(look: Look) -> str:
     """Say which scan or test is about something else than staging's manifest of its platform."""
     staged = look.facts.staged.platforms if look.facts.staged else {}
-    stray = _stray(look.facts.scans, staged) if look.scanned else None
+    stray = _stray(look.facts.scans, staged) if look.asks_scans else None
     if stray is not None:
         return f"its scan of {stray}"
     for each in look.promoted if look.compares else ():

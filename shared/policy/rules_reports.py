@@ -17,7 +17,7 @@ _FRESHENED = {
 
 def scanned(look: Look) -> Decision | None:
     """Have every required platform scanned; fail when a report could not be had, unless overridden."""
-    if not look.scanned:
+    if not look.asks_scans:
         return None
     refused, pending = _unscannable(look), _scanning(look)
     if look.observes:
@@ -28,13 +28,19 @@ def scanned(look: Look) -> Decision | None:
 
 def lost_scans(look: Look) -> tuple[str, ...]:
     """Say which reports could not be had; an override stands in for them."""
-    if not look.scanned:
+    if not look.asks_scans:
         return ()
     return tuple(
         f"scanning {scan.platform} failed {scan.failures} times: {scan.error}"
         for scan in look.scans
-        if _is_lost(scan)
+        if is_lost(scan)
     )
+
+
+def is_lost(scan: Scan) -> bool:
+    """Tell whether a scan leaves no report: it has failed for the last time, and none is under way."""
+    underway = scan.progress is Progress.UNDERWAY
+    return scan.report is None and not underway and scan.failures >= MAX_ATTEMPTS
 
 
 def fresh(look: Look) -> Decision | None:
@@ -88,7 +94,7 @@ def foreign(look: Look) -> Decision | None:
 
 def unreadable(look: Look) -> tuple[str, ...]:
     """Name the foreign reports that cannot be read, where they count; an override stands in for them."""
-    if not look.scanned or look.gate.foreign is not Counted.COUNT:
+    if not look.asks_scans or look.gate.foreign is not Counted.COUNT:
         return ()
     found = {
         f"the report {each.digest} that somebody attached to {scan.platform} cannot be read:"
@@ -102,7 +108,7 @@ def unreadable(look: Look) -> tuple[str, ...]:
 
 def clean(look: Look) -> Decision | None:
     """Reject what has a finding that blocks; nothing but the catalog forgives it."""
-    if not look.scanned or not look.judgement.reasons:
+    if not look.asks_scans or not look.judgement.reasons:
         return None
     said = (
         "wait for upstream's next digest, which may fix it",
@@ -115,7 +121,7 @@ def clean(look: Look) -> Decision | None:
 
 def eol(look: Look) -> Decision | None:
     """Reject an operating system that gets no more fixes, where the gate asks."""
-    if not look.scanned or look.gate.eol is not EndOfLife.BLOCK:
+    if not look.asks_scans or look.gate.eol is not EndOfLife.BLOCK:
         return None
     reasons = judging.end_of_life(look.reported)
     if not reasons:
@@ -145,7 +151,7 @@ def _unscannable(look: Look) -> Decision | None:
 
 
 def _scanning(look: Look) -> Decision | None:
-    waiting = [scan for scan in look.scans if scan.report is None and not _is_lost(scan)]
+    waiting = [scan for scan in look.scans if scan.report is None and not is_lost(scan)]
     underway = tuple(
         f"scanning {scan.platform}" for scan in waiting if scan.progress is Progress.UNDERWAY
     )
@@ -161,13 +167,8 @@ def _scanning(look: Look) -> Decision | None:
     )
 
 
-def _is_lost(scan: Scan) -> bool:
-    underway = scan.progress is Progress.UNDERWAY
-    return scan.report is None and not underway and scan.failures >= MAX_ATTEMPTS
-
-
 def _stale(look: Look) -> tuple[Stale, ...]:
-    if not look.scanned:
+    if not look.asks_scans:
         return ()
     found = (freshness.step(scan, look.gate, look.now, MAX_ATTEMPTS) for scan in look.reported)
     return tuple(each for each in found if each is not None)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from shared.oci.reference import Repository
 from shared.policy import evidence
 from shared.policy.facts import Facts, Scan
+from shared.policy.sentences import worst_first
 from shared.reports.findings import Finding, Report
 
 PREDICATE = "https://in-toto.io/attestation/vulns/v0.2"
@@ -42,7 +43,7 @@ def _statements(facts: Facts, base: Repository) -> Iterator[bytes]:
 
 
 def _predicate(scan: Scan, report: Report) -> dict[str, Any]:
-    ordered = sorted(report.findings, key=_worst_first)
+    ordered = sorted(report.findings, key=worst_first)
     metadata: dict[str, Any] = {"report": str(scan.report_digest)}
     if report.created_at is not None:
         at = evidence.date(report.created_at)
@@ -74,16 +75,3 @@ def _result(finding: Finding, scanner: str) -> dict[str, Any]:
         "severity": [{"method": scanner, "score": finding.severity.label}],
         "annotations": [{name: each[:_LONGEST] for name, each in said.items() if each}],
     }
-
-
-def _worst_first(finding: Finding) -> tuple[object, ...]:
-    return (
-        -finding.severity,
-        finding.id,
-        finding.package,
-        finding.installed,
-        finding.target,
-        finding.fixed,
-        finding.suppressed,
-        finding.title,
-    )

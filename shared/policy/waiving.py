@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from fnmatch import fnmatchcase
 
 from shared.catalog_model import Image, Waiver
 from shared.oci.digest import Digest
@@ -58,7 +57,7 @@ def excuses(
     `platforms` are its manifests. VEX products may name the image by its source, or by a repository that holds
     it `also` (in staging, in base). VEX statements take back each other, never a waiver.
     """
-    waived = [_of_waiver(each) for each in waivers if matches(each.image, image.name)]
+    waived = [_of_waiver(each) for each in waivers if each.covers(image.name)]
     places = repositories(str(each) for each in (image.source, *also))
     candidate = Candidate(image.name, places, digest, platforms)
     claimed = [_of_claim(each) for each in standing(statements, candidate)]
@@ -95,15 +94,6 @@ def expiring(waivers: Iterable[Waiver], now: datetime) -> tuple[Expiring, ...]:
     """Return the waivers that end within a week, and those that have ended."""
     ending = ((each, ends(each)) for each in waivers)
     return tuple(Expiring(each, end, now >= end) for each, end in ending if end - now <= SOON)
-
-
-def matches(glob: str, name: str) -> bool:
-    """Tell whether an image's name in the catalog is one that the glob stands for.
-
-    `*` stands for any text, slashes too (`*` alone: every image), `?` for any one character. The catalog refuses
-    the brackets that fnmatch knows as well.
-    """
-    return fnmatchcase(name, glob)
 
 
 def _of_waiver(waiver: Waiver) -> Excuse:

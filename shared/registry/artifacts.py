@@ -16,27 +16,10 @@ def artifact(
     subject: Descriptor,
     *,
     artifact_type: str,
-    media_type: str,
-    content: bytes,
-    annotations: Mapping[str, str],
-) -> Manifest:
-    """Return the manifest that attaches one blob to the subject; the same input, the same digest."""
-    return artifact_of(
-        subject,
-        artifact_type=artifact_type,
-        layers=(Layer(media_type, content),),
-        annotations=annotations,
-    )
-
-
-def artifact_of(
-    subject: Descriptor,
-    *,
-    artifact_type: str,
     layers: Sequence[Layer],
     annotations: Mapping[str, str],
 ) -> Manifest:
-    """Return the manifest that attaches these blobs to the subject, in this order."""
+    """Return the manifest that attaches these blobs to the subject, in this order; the same input, the same digest."""
     body = {
         "schemaVersion": 2,
         "mediaType": media_types.OCI_MANIFEST,

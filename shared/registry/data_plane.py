@@ -119,7 +119,7 @@ class AcrDataPlane:
         annotations: Mapping[str, str],
     ) -> Digest:
         """Push the blobs, then the manifest that refers to the subject, by its digest."""
-        manifest = artifacts.artifact_of(
+        manifest = artifacts.artifact(
             subject, artifact_type=artifact_type, layers=layers, annotations=annotations
         )
         for content in dict.fromkeys((artifacts.EMPTY, *(each.content for each in layers))):

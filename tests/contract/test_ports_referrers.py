@@ -10,7 +10,7 @@ from aiohttp import web
 from shared.errors import Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import Upstreams
+from shared.ports import Layer, Upstreams
 from shared.registry import artifacts
 from shared.registry.watcher import UpstreamWatcher
 from tests.contract.odd_registry import Odd, head
@@ -66,8 +66,7 @@ def test_the_fallback_tag_counts_where_the_api_is_a_page_or_refused():
     signature = artifacts.artifact(
         white.descriptor,
         artifact_type="application/vnd.signature",
-        media_type="application/json",
-        content=artifacts.EMPTY,
+        layers=(Layer("application/json", artifacts.EMPTY),),
         annotations={},
     )
     fallback = artifacts.referrers_index((), signature)

@@ -20,7 +20,7 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
-from shared.ports import Resolved, Unresolved, Upstreams
+from shared.ports import Layer, Resolved, Unresolved, Upstreams
 from shared.registry import artifacts
 from shared.registry.watcher import UpstreamWatcher
 from tests.contract.acr_world import world
@@ -152,8 +152,7 @@ def test_a_referrer_is_listed_by_the_api_or_from_the_fallback_tag(bench: Bench):
     signature = artifacts.artifact(
         white.descriptor,
         artifact_type="application/vnd.signature",
-        media_type="application/json",
-        content=artifacts.EMPTY,
+        layers=(Layer("application/json", artifacts.EMPTY),),
         annotations={},
     )
     bench.put("library/node", "signature", signature)

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,16 +100,28 @@ def one_platform(ports: Ports) -> str:
 
 
 @contextmanager
-def theatre(write: Callable[[Ports], str] = one_platform) -> Iterator[Theatre]:
-    """Open a theatre with this catalog."""
+def theatre(
+    write: Callable[[Ports], str] = one_platform,
+    *,
+    beside: Mapping[str, bytes] | None = None,
+    advisories: Path | None = None,
+) -> Iterator[Theatre]:
+    """Open a theatre with this catalog, files `beside` it, and a scanner that knows these `advisories`."""
     ports = Ports.free()
     text = write(ports)
     opened, closing = threading.Event(), threading.Event()
     held: dict[str, Any] = {}
 
     async def play(work: Path) -> None:
+        for name, content in (beside or {}).items():
+            (work / name).write_bytes(content)
         async with stage(
-            work, ports=ports, catalog=text, overrides=QUICK, lease_seconds=2
+            work,
+            ports=ports,
+            catalog=text,
+            overrides=QUICK,
+            lease_seconds=2,
+            advisories=advisories,
         ) as there:
             held["stage"], held["loop"] = there, asyncio.get_running_loop()
             opened.set()

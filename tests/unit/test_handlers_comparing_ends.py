@@ -11,10 +11,10 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Manifest
 from shared.oci.reference import Repository
 from shared.operators import Ruling, RulingKind
-from shared.ports import ImportState, ImportStatus
+from shared.ports import ImportState, ImportStatus, Row
 from tests.fake_registries import FakeRegistries
 from tests.fake_upstreams import FakeImports
-from tests.machine import STAGING, Machine
+from tests.machine import BASE, STAGING, Machine
 from tests.unit.test_handlers_comparing import OLD, comparing_machine, finds, scans_of, seen
 
 
@@ -65,6 +65,36 @@ def test_the_slot_of_an_import_that_nobody_compares_with_any_more_comes_back():
 
     assert machine.state(blue) == "rejected"
     assert list(machine.world.ledger.all("stage")) == []
+    assert machine.world.slots.held() == []
+
+
+@pytest.mark.parametrize("state", ["starting", "running"])
+def test_what_is_promoted_and_was_on_its_way_from_base_settles_once_it_is_upstreams_again(
+    state: str,
+):
+    machine, white = comparing_machine()
+    machine.world.registries.delete(STAGING, white)
+    subject = Subject("node", white, "ab" * 8)
+    machine.world.imports.running = 8
+    operation = machine.world.imports.start(
+        source=BASE, digest=white, target=STAGING, tags=("kept",)
+    )
+    at = machine.world.clock.now().isoformat()
+    stage: dict[str, str | int] = {
+        "state": state,
+        "at": at,
+        "attempt": 1,
+        "error": "",
+        "operation": operation,
+    }
+    machine.world.ledger.upsert(Row(subject.id, "stage", stage))
+
+    looking.ask(machine.services, subject, "it is upstream's again")
+    machine.settle()
+
+    assert machine.state(white) == "promoted"
+    assert list(machine.world.ledger.all("stage")) == []
+    assert machine.events().count("importing") <= 2
     assert machine.world.slots.held() == []
 
 

@@ -6,9 +6,11 @@ from typing import Any
 from handlers import advance_candidate
 from shared.errors import Permanent
 from shared.messages import LookMessage, encode
+from shared.oci.digest import Digest
+from shared.operators import Ruling, RulingKind
 from tests import report_bodies
 from tests.fake_registries import FakeRegistries
-from tests.machine import CATALOG, Machine
+from tests.machine import BASE, CATALOG, STAGING, TAG, Machine
 from tests.telling import AMD64
 from tests.unit.test_handlers_foreign import AGED, TOP, attach, found, looked
 
@@ -18,11 +20,14 @@ HOURS = timedelta(hours=2)
 class Counting(FakeRegistries):
     """Registries that count listings of referrers, and what is read of blobs."""
 
-    listed = 0
-    fetched = 0
+    def __init__(self, clock: Any) -> None:
+        super().__init__(clock)
+        self.listed = self.fetched = 0
+        self.of_staging: list[Digest] = []
 
     def referrers(self, *args: Any) -> Any:
         self.listed += 1
+        self.of_staging += [args[1]] if args[0] == STAGING else []
         return super().referrers(*args)
 
     def blob(self, *args: Any) -> bytes:
@@ -76,6 +81,43 @@ def test_one_that_is_attached_just_before_it_is_promoted_counts():
     machine.world.clock.advance(hours=1)
 
     assert looked(machine) == "rejected"
+
+
+def test_one_that_is_attached_a_minute_before_it_is_approved_counts():
+    machine, _ = counting()
+    machine.world.catalog.text = CATALOG.replace("age: 0h", "age: 0h, approval: manual")
+    assert looked(machine) == "held"
+    machine.world.clock.advance(minutes=1)
+    attach(machine, found())
+    now = machine.world.clock.now()
+    machine.world.rulings.add(Ruling("node", TOP, RulingKind.APPROVE, "ada", now, "yes"))
+
+    assert looked(machine) == "rejected"
+
+
+def test_one_that_is_attached_while_it_is_promoted_keeps_the_tag_from_moving():
+    machine, registries = counting()
+    machine.world.clock.advance(hours=24)
+    machine.world.imports.running = 3
+    advance_candidate.handle(machine.services, encode(LookMessage("node", str(TOP), "ab" * 8)))
+    assert machine.state(TOP) == "promoting"
+    attach(machine, found())
+    machine.settle()
+
+    assert machine.state(TOP) == "rejected"
+    assert registries.head(BASE, TAG) is None
+    assert machine.world.slots.held() == []
+
+
+def test_a_promotion_that_takes_long_lists_as_it_begins_and_before_the_tag_moves():
+    machine, registries = counting()
+    machine.world.clock.advance(hours=24)
+    machine.world.imports.running = 10
+    before = len(registries.of_staging)
+
+    assert looked(machine) == "promoted"
+    # Twice for others' reports, and twice for what comes along with the image, in a dozen looks.
+    assert registries.of_staging[before:].count(TOP) <= 2 + 2
 
 
 def test_what_is_held_for_a_day_is_listed_a_few_times_and_not_at_every_sweep():

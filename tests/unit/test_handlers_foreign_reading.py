@@ -77,6 +77,16 @@ def test_one_that_is_too_large_is_an_error_and_not_fetched(monkeypatch: pytest.M
     assert registries.fetched == 0
 
 
+def test_one_that_is_listed_for_a_part_it_does_not_refer_to_is_an_error():
+    registries = Counting()
+    elsewhere = registries.attached(results(1), to=1)
+
+    (one,) = registries.read((elsewhere,))
+
+    assert one.error == f"subject: expected {registries.parts[0]}, found another"
+    assert one.report is None
+
+
 def test_all_that_is_attached_to_one_candidate_is_read_up_to_a_bound(
     monkeypatch: pytest.MonkeyPatch,
 ):

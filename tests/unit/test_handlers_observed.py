@@ -6,6 +6,7 @@ import pytest
 
 from handlers import observed
 from shared.severity import Severity
+from tests import adoption
 from tests.builders import a_catalog, a_finding
 from tests.fake_storage import FakeLedger
 from tests.fakes import index
@@ -115,3 +116,15 @@ def test_many_are_named_up_to_what_the_journal_holds_and_the_rest_counted(count:
     assert f"{count} of the {count} promotions" in entry.reasons[0]
     assert sum(digest in each for each in entry.reasons) == 40
     assert ("and 1 more" in entry.reasons) is (count == 41)
+
+
+def test_what_others_promoted_and_our_gate_refuses_is_no_promotion_to_count():
+    machine, _, digest = adoption.a_machine()
+    adoption.refused(machine)
+    adoption.swept(machine)
+    assert machine.state(digest) == "promoted"
+
+    observed.report(machine.services, a_catalog(OBSERVING), "ab" * 8)
+
+    said = [each.reasons for each in machine.world.journal.entries if each.event == "observed"]
+    assert said == []

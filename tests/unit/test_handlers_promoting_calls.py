@@ -84,8 +84,9 @@ def test_a_whole_promotion_of_two_platforms_asks_sparingly():
     machine.settle()
 
     assert machine.state(digest) == "promoted"
-    assert machine.counting.calls.total() <= 100, machine.counting.calls
-    assert machine.counting.calls["referrers"] <= 10, machine.counting.calls
+    assert machine.counting.calls.total() <= 110, machine.counting.calls
+    # Six of them list others' reports anew: as the promotion begins, and before the tag moves.
+    assert machine.counting.calls["referrers"] <= 10 + 6, machine.counting.calls
 
 
 def test_a_comparison_with_what_is_promoted_asks_four_things_more_at_each_of_its_looks():

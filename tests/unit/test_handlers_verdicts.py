@@ -71,6 +71,16 @@ def test_later_looks_at_what_was_promoted_keep_it_and_tell_nothing_more():
     assert machine.events().count(STOPPED) == 1
 
 
+def test_what_has_been_superseded_still_says_what_enforce_would_have_said():
+    machine, digest = observed()
+    machine.world.clock.advance(hours=1)
+
+    looked(machine, content="red")
+
+    assert machine.state(digest) == "superseded"
+    assert state_row(machine, digest)["enforced"] == "rejected"
+
+
 def test_what_enforce_would_have_promoted_too_is_told_to_nobody():
     machine = Machine()
 

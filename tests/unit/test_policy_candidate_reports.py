@@ -1,5 +1,6 @@
 """The one decision, where it rests on reports: missing, stale, foreign, and what they found."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -60,6 +61,7 @@ def two(*scans: Scan, **changes: Any) -> Facts:
     ("gate", "scan", "action", "state", "rule"),
     [
         ({}, LOST, Rest(), State.FAILED, "scanned"),
+        ({}, replace(LOST, progress=Progress.UNDERWAY), Wait(), State.SCANNING, "scanned"),
         (
             {},
             a_scan(report=None, failures=2),

@@ -72,8 +72,8 @@ def test_only_a_test_that_passed_is_no_refusal(passed: bool | None, refused: boo
 
     refusal = judge_test(tested)
 
-    assert (refusal is not None) is refused
-    assert refusal is None or "(run r2)" in refusal.reasons[0]
+    assert bool(refusal) is refused
+    assert not refusal or "(run r2)" in refusal
 
 
 _findings = st.lists(

@@ -115,7 +115,7 @@ ARTIFACT = "application/vnd.breakwater.decision.v1+json"
 def artifact(*kinds: str) -> tuple[Digest | None, Digest]:
     """What is read as the decision in an artifact with these layers, and its first blob."""
     layers = [Layer(kind, f"content {number}".encode()) for number, kind in enumerate(kinds)]
-    made = artifacts.artifact_of(
+    made = artifacts.artifact(
         SUBJECT.descriptor, artifact_type=ARTIFACT, layers=layers, annotations={}
     )
     return decided(made, SUBJECT.digest), Digest.of(b"content 0")

@@ -17,6 +17,7 @@ from tests.fake_clock import START
 GRAVE = a_finding(severity=Severity.CRITICAL, fixed="2")
 HIGH = a_finding(severity=Severity.HIGH, fixed="2")
 UNFIXED = a_finding(severity=Severity.CRITICAL, fixed="")
+MILD = a_finding(severity=Severity.LOW, fixed="2")
 
 
 def rejected(*findings: Finding, **changes: Any) -> Facts:
@@ -42,6 +43,16 @@ def test_only_keys_that_would_let_it_pass_are_named(
 
     assert all(each in said for each in helps)
     assert not any(each in said for each in does_not)
+
+
+def test_of_the_laxer_thresholds_only_the_strictest_that_would_do_is_named():
+    facts = some_facts(image=an_image(gate=a_gate(block=Severity.LOW)), scans=(a_scan(MILD),))
+
+    found = told(facts)
+
+    assert "`block: medium`" in found
+    assert "`block: high`" not in found
+    assert "`block: critical`" not in found
 
 
 def test_a_comparison_is_named_where_base_holds_something_to_compare_with():
