@@ -60,9 +60,9 @@ class Spent:
 def ours(work: Work) -> Callable[[], Found]:
     """Resolve every tag as the watch does."""
     from shared.catalog import Upstream  # noqa: PLC0415  only this peer pays for it
-    from shared.oci.reference import Repository  # noqa: PLC0415  as above
-    from shared.ports import Resolved  # noqa: PLC0415  as above
-    from shared.registry.watcher import UpstreamWatcher  # noqa: PLC0415  as above
+    from shared.oci.reference import Repository  # noqa: PLC0415  only this peer pays for it
+    from shared.ports import Resolved  # noqa: PLC0415  only this peer pays for it
+    from shared.registry.watcher import UpstreamWatcher  # noqa: PLC0415  only this peer pays for it
 
     host = work.registry
     upstreams = {host: Upstream(registry=host, concurrency=work.concurrency)}
@@ -89,7 +89,7 @@ def threads(work: Work, *, tuned: bool = False) -> Callable[[], Found]:
     """
     import threading  # noqa: PLC0415  only this peer pays for it
 
-    import requests  # noqa: PLC0415  as above
+    import requests  # noqa: PLC0415  only this peer pays for it
 
     own, base = threading.local(), f"https://{work.registry}/v2"
     realm = ""

@@ -16,8 +16,18 @@ from shared.policy import promotion
 from shared.policy.candidate import Promote, State, decide, platform_to_test
 from shared.policy.facts import Facts, Staged, Tested, Watched
 from shared.policy.look import Look
-from shared.policy.rules_identity import already_promoted, denied, in_staging, upstream
-from shared.policy.rules_reports import is_lost
+from shared.policy.rules_identity import (
+    already_promoted,
+    complete,
+    demanding,
+    denied,
+    exact,
+    in_staging,
+    same_type,
+    upstream,
+)
+from shared.policy.rules_reports import compared, fresh, is_lost, scanned
+from shared.policy.statement import LARGEST
 from shared.ports import Row
 from shared.services import Services
 
@@ -26,10 +36,11 @@ ADOPTED = (
     "adopted"  # the ledger's key of who promoted a digest, and under which tags it was adopted
 )
 OTHERS = "others"  # not us
-_BEFORE_FOREIGN = frozenset(  # rules that answer before what others reported is asked about
-    {"same_type", "demanding", "complete", "exact", "scanned", "fresh", "compared"}
+# Rules that answer before what others reported is asked about.
+_BEFORE_FOREIGN = frozenset(
+    each.__name__ for each in (same_type, demanding, complete, exact, scanned, fresh, compared)
 )
-_LARGEST_DECISION = 1024 * 1024  # bytes
+_LARGEST_DECISION = 2 * LARGEST  # bytes; a forgery may be larger than any of ours
 _MOST_CONTENTS = 50  # manifests in an index, nested ones and itself included
 
 

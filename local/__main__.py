@@ -164,8 +164,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_FIRST_PORTS = range(1024, 65_001)  # the 24th from there must exist too
+
+
 def _first_port(text: str) -> int:
-    if not text.isdecimal() or not 1024 <= int(text) <= 65000:  # noqa: PLR2004 - N+23 must exist
+    if not text.isdecimal() or int(text) not in _FIRST_PORTS:
         message = f"expected a port from 1024 to 65000, found '{text}'"
         raise argparse.ArgumentTypeError(message)
     return int(text)

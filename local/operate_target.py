@@ -1,7 +1,6 @@
 """Which Breakwater is asked, and how its operators sign in: the local Azure's people, or Entra's."""
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 from local.operate_calls import get_json
 from local.platform.claim import Claim
 from shared.errors import Misconfigured
+from shared.settings import AUDIENCE
 
 _ALICE = "alice"
 _HINT = (
@@ -18,9 +18,6 @@ _HINT = (
 )
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # As the app's setting: a token for Azure itself (ARM, Graph, …) would be a gift to whoever BREAKWATER_URL names.
-_AUDIENCE = re.compile(
-    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|api://[a-zA-Z0-9._~/-]{1,200}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def _in_azure(url: str, audience: str) -> Target:
     if not _is_safe(url):
         message = "BREAKWATER_URL: expected a URL like https://<app>.azurewebsites.net"
         raise Misconfigured(message)
-    if not _AUDIENCE.fullmatch(audience):
+    if not AUDIENCE.fullmatch(audience):
         message = (
             "ENTRA_AUDIENCE: expected what the app has under that name, an application's id or api://…, "
             f"found {audience[:100] or 'nothing'}"

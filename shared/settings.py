@@ -11,7 +11,7 @@ from shared.values import Credential
 _SUBSCRIPTION = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TENANT = _SUBSCRIPTION
 # An application's id, or its App ID URI; where that is api://ID, either will do.
-_AUDIENCE = re.compile(rf"{_SUBSCRIPTION.pattern}|api://[a-zA-Z0-9._~/-]{{1,200}}")
+AUDIENCE = re.compile(rf"{_SUBSCRIPTION.pattern}|api://[a-zA-Z0-9._~/-]{{1,200}}")
 _TASK = re.compile(r"[a-zA-Z0-9_-]{5,50}")
 _TASK_RULE = "an ACR task's name, 5 to 50 letters, digits, - or _"  # ARM's own rule
 _STORAGE = "AzureWebJobsStorage__"
@@ -100,7 +100,7 @@ class Settings:
             watch_split=read.number("WATCH_SPLIT", cls.watch_split, 1, 100_000),
             entra_tenant_id=read.text("ENTRA_TENANT_ID", _TENANT, "a tenant's id", ""),
             entra_audience=read.text(
-                "ENTRA_AUDIENCE", _AUDIENCE, "an application's id or api://…", ""
+                "ENTRA_AUDIENCE", AUDIENCE, "an application's id or api://…", ""
             ),
             entra_authority=read.url("ENTRA_AUTHORITY", cls.entra_authority),
             credentials=read.credentials(),

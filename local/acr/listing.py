@@ -6,7 +6,7 @@ from local.acr.http import Call, Route
 from local.acr.paging import page
 
 
-async def ping(call: Call) -> web.Response:  # noqa: ARG001 - a handler's signature
+async def ping(_call: Call) -> web.Response:
     """Answer that this is a registry and the token is good."""
     return web.json_response({})
 

@@ -26,6 +26,9 @@ _OUTCOMES = {
 }
 
 
+_ATTEMPTS, _MINUTES = range(1, 31), range(1, 1441)  # what Azure accepts
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often and how long Event Grid tries; whichever ends first."""
@@ -34,10 +37,10 @@ class RetryPolicy:
     minutes: int = 1440  # time to live, 1 to 1440
 
     def __post_init__(self) -> None:
-        if not 1 <= self.attempts <= 30:  # noqa: PLR2004 - Azure's bounds
+        if self.attempts not in _ATTEMPTS:
             message = f"maxDeliveryAttempts: expected 1 to 30, found {self.attempts}"
             raise ValueError(message)
-        if not 1 <= self.minutes <= 1440:  # noqa: PLR2004 - Azure's bounds
+        if self.minutes not in _MINUTES:
             message = f"eventTimeToLiveInMinutes: expected 1 to 1440, found {self.minutes}"
             raise ValueError(message)
 

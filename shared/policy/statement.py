@@ -13,7 +13,7 @@ from shared.policy.actions import Enforced, Grounds
 from shared.policy.facts import Facts
 
 PREDICATE = "urn:breakwater:promotion:v1"
-LARGEST = 512 * 1024  # bytes; whoever reads a decision takes 1 MiB
+LARGEST = 512 * 1024  # bytes
 
 _NONE = Grounds()
 

@@ -1,7 +1,7 @@
 """The verdict on real parts: what is compared, waited for, approved, observed and adopted."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
@@ -13,6 +13,7 @@ from local.demo.upstream import FINDING, FIXED_OPENSSL, TAG, VULNERABLE_OPENSSL,
 from local.platform.ports import Ports
 from local.platform.principals import BASE
 from shared.oci.tags import unique_tag
+from tests.e2e.acts import Acts, Ends
 from tests.e2e.asking import api, base_tags, decision, explained, ship, token, told_at
 from tests.e2e.theatre import theatre
 
@@ -59,38 +60,27 @@ waivers:
 """
 
 
-ACTS: dict[str, Callable[[Stage], Coroutine[None, None, None]]] = {}
-
-
-def act(play: Callable[[Stage], Coroutine[None, None, None]]) -> None:
-    """Have it played with all the others: each waits for time to pass, and none minds the others."""
-    ACTS[play.__name__] = play
+ACTS = Acts()
 
 
 @pytest.fixture(scope="module")
-def ends() -> Iterator[dict[str, BaseException | None]]:
+def ends() -> Iterator[Ends]:
     """How each act ended."""
-
-    async def play(there: Stage) -> list[BaseException | None]:
-        return await asyncio.gather(
-            *(each(there) for each in ACTS.values()), return_exceptions=True
-        )
-
     with theatre(catalog) as there:
-        yield dict(zip(ACTS, there.run(play(there.stage), seconds=480), strict=True))
+        yield ACTS.ends(there, seconds=480)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "name", ["compares", "approves", "ages", "withdraws", "observes", "waives"]
 )
-def test_the_verdict_on_real_parts(ends: dict[str, BaseException | None], name: str):
+def test_the_verdict_on_real_parts(ends: Ends, name: str):
     end = ends[name]
     if end is not None:
         raise end
 
 
-@act
+@ACTS.act
 async def compares(there: Stage) -> None:
     """Adoption first: base has a vulnerable image that Breakwater knows nothing of."""
     name, base = "compared", there.azure.registries[BASE]
@@ -130,7 +120,7 @@ async def compares(there: Stage) -> None:
     assert base_tags(there, name)[TAG] == str(fixed)
 
 
-@act
+@ACTS.act
 async def approves(there: Stage) -> None:
     name = "approved"
     white = ship(there, name, "white")
@@ -172,7 +162,7 @@ async def approves(there: Stage) -> None:
     assert base_tags(there, name)[TAG] == str(white)
 
 
-@act
+@ACTS.act
 async def ages(there: Stage) -> None:
     """The tag moves faster than anything ages; each digest is promoted when its time has come."""
     name = "aged"
@@ -196,7 +186,7 @@ async def ages(there: Stage) -> None:
     assert base_tags(there, name)[TAG] == str(shipped[-1])
 
 
-@act
+@ACTS.act
 async def withdraws(there: Stage) -> None:
     name = "withdrawn"
     bad = ship(there, name, "white")
@@ -232,7 +222,7 @@ async def withdraws(there: Stage) -> None:
     assert base_tags(there, name)[TAG] == str(newest)
 
 
-@act
+@ACTS.act
 async def observes(there: Stage) -> None:
     name = "observed"
     bad = ship(there, name, "white", VULNERABLE_OPENSSL)
@@ -255,7 +245,7 @@ async def observes(there: Stage) -> None:
     )
 
 
-@act
+@ACTS.act
 async def waives(there: Stage) -> None:
     name = "waived"
     known = ship(there, name, "white", VULNERABLE_OPENSSL)

@@ -1,9 +1,8 @@
 """Evidence on real parts: others' reports, VEX, what is required and overridden, an old database."""
 
-import asyncio
 import json
 import shutil
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from local.platform.principals import STAGING
 from local.tools.database import METADATA
 from shared.oci import media_types
 from shared.oci.digest import Digest
+from tests.e2e.acts import Acts, Ends
 from tests.e2e.asking import api, base_tags, decision, explained, ship, token
 from tests.e2e.theatre import theatre
 from tests.report_bodies import a_result, raw, sarif
@@ -64,39 +64,29 @@ images:
 """
 
 
-ACTS: dict[str, Callable[[Stage], Coroutine[None, None, None]]] = {}
-
-
-def act(play: Callable[[Stage], Coroutine[None, None, None]]) -> None:
-    """Have it played with all the others: none minds the others."""
-    ACTS[play.__name__] = play
+ACTS = Acts()
 
 
 @pytest.fixture(scope="module")
-def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, BaseException | None]]:
+def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
     """How each act ended."""
     advisories = tmp_path_factory.mktemp("scanner") / "advisories"
     shutil.copytree(CHECKOUT / "local" / "advisories", advisories)
     (advisories / METADATA).write_text(json.dumps({"UpdatedAt": UPDATED.isoformat()}))
 
-    async def play(there: Stage) -> list[BaseException | None]:
-        return await asyncio.gather(
-            *(each(there) for each in ACTS.values()), return_exceptions=True
-        )
-
     with theatre(catalog, beside={VEX: _vex()}, advisories=advisories) as there:
-        yield dict(zip(ACTS, there.run(play(there.stage), seconds=240), strict=True))
+        yield ACTS.ends(there, seconds=240)
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["reports", "garbles", "excuses", "requires", "ages_the_database"])
-def test_the_evidence_on_real_parts(ends: dict[str, BaseException | None], name: str):
+def test_the_evidence_on_real_parts(ends: Ends, name: str):
     end = ends[name]
     if end is not None:
         raise end
 
 
-@act
+@ACTS.act
 async def reports(there: Stage) -> None:
     """What would pass is rejected by what somebody else found, attached just before its approval."""
     name = "reported"
@@ -120,7 +110,7 @@ async def reports(there: Stage) -> None:
     await there.reaches(white, "promoted", image=name)
 
 
-@act
+@ACTS.act
 async def garbles(there: Stage) -> None:
     """One that cannot be read holds, and an override does without it and says so."""
     name = "garbled"
@@ -146,7 +136,7 @@ async def garbles(there: Stage) -> None:
     assert str(found) in " ".join((await decision(there, name, white))["reasons"])
 
 
-@act
+@ACTS.act
 async def excuses(there: Stage) -> None:
     """Only the image that the document is about is excused, and its decision names the document."""
     name = "vexed"
@@ -161,7 +151,7 @@ async def excuses(there: Stage) -> None:
     assert "vulnerable_code_not_present" in said
 
 
-@act
+@ACTS.act
 async def requires(there: Stage) -> None:
     """What no run makes yet is held for, until an Operator overrides; an Approver may not."""
     name = "required"
@@ -185,7 +175,7 @@ async def requires(there: Stage) -> None:
     assert "requires sbom" in " ".join(told["reasons"])
 
 
-@act
+@ACTS.act
 async def ages_the_database(there: Stage) -> None:
     name = "dated"
     white = ship(there, name, "white")
