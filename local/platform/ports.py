@@ -1,10 +1,16 @@
 """Ports: which fixed ones the local Azure listens on, free ones for tests, and who has taken one."""
 
+import fcntl
+import functools
 import itertools
+import os
 import random
 import socket
+import tempfile
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Self
 
 from shared.errors import Misconfigured
@@ -64,12 +70,42 @@ def free(count: int) -> Sequence[int]:
     They lie below those that Linux gives to outgoing connections (ip_local_port_range, from 32768): one of
     those may be somebody's own end of a connection before it is listened on. Raises OSError where none is free.
     """
-    found = (port for port in random.sample(_OURS, len(_OURS)) if not taken(port))
+    found = (
+        port for port in random.sample(_OURS, len(_OURS)) if _claimed(port) and not taken(port)
+    )
     ports = list(itertools.islice(found, count))
     if len(ports) < count:
         message = f"expected {count} free ports in {_OURS}, found {len(ports)}"
         raise OSError(message)
     return ports
+
+
+_GIVEN: deque[int] = deque()
+_KEPT = 1000  # ports this process keeps to itself; it has used those before
+
+
+def _claimed(port: int) -> bool:
+    """Tell whether this process is the only one that may give the port away: nothing may listen on it yet.
+
+    Another process's free port would be the same one until either listens. One byte of one file stands for each
+    port; the kernel lets go of it when the process ends (fcntl(2), advisory record locking).
+    """
+    if port in _GIVEN:
+        return False
+    try:
+        fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _GIVEN.append(port)
+    if len(_GIVEN) > _KEPT:
+        fcntl.lockf(_claims(), fcntl.LOCK_UN, 1, _GIVEN.popleft())
+    return True
+
+
+@functools.cache
+def _claims() -> int:
+    path = Path(tempfile.gettempdir()) / f"breakwater-ports-{os.getuid()}.lock"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def taken(port: int) -> bool:

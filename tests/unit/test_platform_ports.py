@@ -1,8 +1,13 @@
 """Which ports the local Azure listens on."""
 
+import subprocess
+import sys
 from dataclasses import asdict
+from pathlib import Path
 
-from local.platform.ports import Ports
+from local.platform.ports import Ports, free
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_fixed_ports_are_the_documented_ones():
@@ -29,3 +34,17 @@ def test_moved_ports_are_all_different():
     assert moved["functions"] == 20023
     assert moved["login"] == 20013
     assert len(set(moved.values())) == len(moved)
+
+
+def test_two_processes_are_given_different_ports_before_either_listens():
+    mine = set(free(400))
+    script = "from local.platform.ports import free; print(*free(400))"
+    other = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert mine.isdisjoint(map(int, other.stdout.split()))
+
+
+def test_a_process_is_given_no_port_twice_in_a_row():
+    assert set(free(300)).isdisjoint(free(300))
