@@ -118,7 +118,7 @@ class Host:
                 self._listeners.append(listener)
                 jobs.append(asyncio.create_task(listener.run(), name=function.name))
             elif function.trigger.type == "timerTrigger":
-                timer = TimerListener(function, self._run_timer, self._timers)
+                timer = TimerListener(function, self.start, self._timers)
                 jobs.append(asyncio.create_task(timer.run(), name=function.name))
         _log.info("Host started")
         try:
@@ -185,10 +185,6 @@ class Host:
 
     async def _run_call(self, call: Call) -> Outcome:
         return await self.invoke(call)
-
-    async def _run_timer(self, call: Call) -> Outcome:
-        """Run a timer's call so that it outlives its listener: it may finish while the host stops."""
-        return await asyncio.shield(self.start(call))
 
 
 def _raise_first(done: set[asyncio.Task[Any]]) -> None:

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from local.functions_host.calls import PROGRAMMATIC, Call, Function, Invoke
+from local.functions_host.calls import PROGRAMMATIC, Call, Function, Outcome
 from local.functions_host.encodings import timer_data
 from local.functions_host.ncrontab import Schedule, parse_schedule
 from local.functions_host.protocol import Data
@@ -75,7 +76,7 @@ class TimerListener:
     """Fires one function on its schedule, in UTC, never twice at a time."""
 
     function: Function
-    invoke: Invoke
+    start: Callable[[Call], asyncio.Task[Outcome]]
     store: StatusStore
     now: Callable[[], datetime] = _utc_now
 
@@ -115,8 +116,16 @@ class TimerListener:
             if missed_at
             else ""
         )
-        await self.invoke(Call(self.function, f"Timer fired at {at}", data, details=details))
+        run = self.start(Call(self.function, f"Timer fired at {at}", data, details=details))
         if monitored:
+            # The run outlives its listener when the host stops, and its status with it.
+            run.add_done_callback(partial(self._succeeded, schedule, at))
+        outcome = await asyncio.shield(run)
+        if monitored and outcome.error:  # a failed run counts, unless the host ended it by stopping
+            self._note(schedule, last=at)
+
+    def _succeeded(self, schedule: Schedule, at: str, run: asyncio.Task[Outcome]) -> None:
+        if not run.cancelled() and run.exception() is None and not run.result().error:
             self._note(schedule, last=at)
 
     def _note(self, schedule: Schedule, *, last: str) -> None:

@@ -312,6 +312,18 @@ def test_a_missed_run_is_made_up_for_when_the_status_is_kept(tmp_path: Path):
     assert '"next": "2021' not in status.read_text()
 
 
+def test_a_run_that_ends_while_the_host_stops_is_not_made_up_for_again(tmp_path: Path):
+    code = (
+        "import azure.functions as f, logging, time\napp = f.FunctionApp()\n"
+        '@app.timer_trigger("t", "0 0 0 1 1 *", run_on_startup=True)\n'
+        "def yearly(t):\n    logging.info('it began')\n    time.sleep(1)"
+    )
+    status = tmp_path / "status.json"
+    with host(tmp_path, code, "--timer-status", str(status), values=VALUES) as started:
+        started.sees("it began")
+    assert '"yearly"' in status.read_text()
+
+
 def test_a_worker_that_keeps_dying_stops_the_host(tmp_path: Path):
     code = (
         "import azure.functions as f, os\napp = f.FunctionApp()\n"
