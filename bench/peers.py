@@ -61,8 +61,8 @@ def ours(work: Work) -> Callable[[], Found]:
     """Resolve every tag as the watch does."""
     from shared.catalog import Upstream  # noqa: PLC0415  only this peer pays for it
     from shared.oci.reference import Repository  # noqa: PLC0415  only this peer pays for it
-    from shared.ports import Resolved  # noqa: PLC0415  only this peer pays for it
     from shared.registry.watcher import UpstreamWatcher  # noqa: PLC0415  only this peer pays for it
+    from shared.values import Resolved  # noqa: PLC0415  only this peer pays for it
 
     host = work.registry
     upstreams = {host: Upstream(registry=host, concurrency=work.concurrency)}

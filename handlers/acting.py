@@ -23,8 +23,8 @@ from shared.oci.digest import Digest
 from shared.policy.facts import Watched
 from shared.policy.selection import Chosen
 from shared.policy.watching import Change, Observation, left
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 _log = logging.getLogger("breakwater.watch")
 

@@ -12,8 +12,8 @@ from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.sweeping import is_fixed
-from shared.ports import Row, TagEntry
 from shared.services import Services
+from shared.values import Row, TagEntry
 
 _US = "us"
 _MOST_LISTED = (

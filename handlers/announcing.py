@@ -3,8 +3,8 @@
 import logging
 
 from shared.errors import BreakwaterError
-from shared.ports import Entry
 from shared.services import Services
+from shared.values import Entry
 
 _log = logging.getLogger("breakwater.announcements")
 

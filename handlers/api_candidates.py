@@ -12,8 +12,8 @@ from shared.oci.reference import is_path
 from shared.operators import Operator, Role
 from shared.policy import evidence
 from shared.policy.candidate import State
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 _USUAL, _MOST = 100, 1000  # candidates in one answer
 _NUMBER = re.compile(r"[1-9][0-9]{0,3}")

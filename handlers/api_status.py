@@ -6,8 +6,8 @@ from typing import Any
 from handlers import catalogs
 from handlers.recording import STATE
 from shared.errors import Misconfigured
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 
 def handle(services: Services) -> str:

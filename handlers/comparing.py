@@ -12,8 +12,8 @@ from shared.messages import candidate_id
 from shared.oci.digest import Digest
 from shared.oci.tags import unique_tag
 from shared.policy.facts import Facts, Promoted
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 _STAGE = "stage"  # the ledger's key of the import from base into staging
 _LOST = timedelta(hours=24)  # after that long bringing it into staging is tried anew

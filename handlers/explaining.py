@@ -16,8 +16,8 @@ from shared.policy import evidence
 from shared.policy.candidate import State, decide
 from shared.policy.explaining import explain
 from shared.policy.sweeping import SETTLED
-from shared.ports import ManifestEntry, Row
 from shared.services import Services
+from shared.values import ManifestEntry, Row
 
 
 def explained(services: Services, image_name: str, digest: Digest) -> dict[str, Any] | None:

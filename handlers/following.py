@@ -16,8 +16,8 @@ from shared.oci.platform import Platform
 from shared.oci.reference import Repository
 from shared.policy.named_report import named_report
 from shared.policy.untested import untested
-from shared.ports import Row, Run, RunState
 from shared.services import Services
+from shared.values import Row, Run, RunState
 
 QUEUED = timedelta(minutes=60)  # a run may wait this long for an agent
 _LAG = timedelta(minutes=2)  # a run's log may be whole only a while after the run has ended

@@ -12,9 +12,9 @@ from shared.errors import Permanent
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.policy.facts import Foreign, Scan
-from shared.ports import Row
 from shared.reports import formats
 from shared.services import Services
+from shared.values import Row
 
 _LISTED = "foreign"  # the ledger's key of what was listed last
 LASTS = timedelta(minutes=5)  # of a listing: a registry answers few of them a minute

@@ -28,8 +28,8 @@ from shared.policy.rules_identity import (
 )
 from shared.policy.rules_reports import compared, fresh, is_lost, scanned
 from shared.policy.statement import LARGEST
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 MEDIA_TYPE = "media type"  # the ledger's key of what upstream called a digest
 ADOPTED = (

@@ -24,8 +24,8 @@ from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.candidate import State
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 _BUSY = timedelta(seconds=3)
 

@@ -11,8 +11,8 @@ from shared.errors import Misconfigured, Permanent, Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.policy.precedence import is_patient
-from shared.ports import ImportState, Row
 from shared.services import Services
+from shared.values import ImportState, Row
 
 MAX_ATTEMPTS = 3
 _DEADLINE = timedelta(minutes=30)  # imports have hung in Running for good (Azure/acr#617)

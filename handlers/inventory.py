@@ -17,8 +17,8 @@ from shared.operators import Ruling
 from shared.policy import promotion
 from shared.policy.facts import Facts
 from shared.policy.promotion import Base, Held
-from shared.ports import Locks, Row
 from shared.services import Services
+from shared.values import Locks, Row
 
 IMAGE = "base"  # the ledger's key of the image's import into base
 _MOST_REFERRERS = 50  # of upstream's; our own reports and results always come along

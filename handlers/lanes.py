@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from handlers.recording import say
 from shared.catalog import Catalog, Upstream
-from shared.ports import Row, Usage
 from shared.services import Services
+from shared.values import Row, Usage
 
 _log = logging.getLogger("breakwater.watch")
 

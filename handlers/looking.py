@@ -33,8 +33,8 @@ from shared.policy.candidate import (
 )
 from shared.policy.facts import Facts, Progress
 from shared.policy.precedence import is_backlog
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 _LONGEST = timedelta(seconds=15)  # no function waits longer than 20 s (design §2.6)
 _MOST_STEPS = 30

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from handlers.recording import STATE, enforced, say
 from shared.catalog import Catalog, Mode
 from shared.policy.candidate import State
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 _DAY = timedelta(days=1)
 _REPORTED = "observed"  # the ledger's subject of the day that has its line: the status is not scanned twice for it

@@ -22,8 +22,9 @@ from shared.policy.watching import (
     asks_for_content,
     observe,
 )
-from shared.ports import Listed, Resolved, Row, Unresolved, Usage, Visit
+from shared.ports import Visit
 from shared.services import Services
+from shared.values import Listed, Resolved, Row, Unresolved, Usage
 
 _THREADS = 16  # calls to staging and tables at a time; each waits, none computes
 

@@ -10,7 +10,7 @@ from typing import Any
 from handlers.planning import Line, Plan
 from shared.policy.precedence import IMPORT_TIME, backlog_share
 from shared.policy.watching import Change
-from shared.ports import Usage
+from shared.values import Usage
 
 _HEADINGS = ("IMAGE", "TAG", "CHANGE", "FROM", "TO", "WHY")
 _OF_REGISTRIES = ("REGISTRY", "REQUESTS", "TOKENS", "PULLS LEFT", "PAUSED")

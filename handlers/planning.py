@@ -15,8 +15,8 @@ from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.precedence import estimate
 from shared.policy.watching import Change, Observation
-from shared.ports import Row, Usage
 from shared.services import Services
+from shared.values import Row, Usage
 
 _LEFT_ALONE = "an import of it is under way, or failed within the hour: none would be asked for"
 

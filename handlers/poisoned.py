@@ -7,8 +7,8 @@ import logging
 from handlers.plain import plain, sentences
 from shared.errors import Permanent
 from shared.messages import ImportMessage, LookMessage, RebuildMessage, WatchMessage, decode
-from shared.ports import Entry
 from shared.services import Services
+from shared.values import Entry
 
 _log = logging.getLogger("breakwater.poison")
 

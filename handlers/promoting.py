@@ -31,8 +31,8 @@ from shared.policy.promotion import (
     TagUnique,
 )
 from shared.policy.statement import PREDICATE, statement
-from shared.ports import Layer, Locks, Row
 from shared.services import Services
+from shared.values import Layer, Locks, Row
 
 _SLOT = timedelta(minutes=30)
 _MOST_STEPS = 20

@@ -15,8 +15,8 @@ from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.policy import rebuilds
 from shared.policy.rebuilds import Asked, Follow, GiveUp, RebuildStep, Start, UpToDate, WaitFor
-from shared.ports import Entry, Row, Run, RunState
 from shared.services import Services
+from shared.values import Entry, Row, Run, RunState
 
 _KEY = "rebuild"
 _BUSY = timedelta(seconds=3)

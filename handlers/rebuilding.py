@@ -7,8 +7,8 @@ from shared.messages import REBUILDS, RebuildMessage, encode
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.policy import rebuilds
-from shared.ports import Task
 from shared.services import Services
+from shared.values import Task
 
 
 def ask(

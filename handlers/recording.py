@@ -12,8 +12,8 @@ from shared.messages import candidate_id
 from shared.oci.digest import Digest
 from shared.policy.actions import Enforced
 from shared.policy.candidate import Decision, Promote, State
-from shared.ports import Entry, Row
 from shared.services import Services
+from shared.values import Entry, Row
 
 STATE = "state"
 _KEPT = 1_500  # characters of what else a row says in sentences: it has to hold the reasons too

@@ -8,7 +8,7 @@ from shared.errors import Permanent
 from shared.oci.digest import Digest
 from shared.policy.facts import Span, Watched
 from shared.policy.selection import Chosen
-from shared.ports import Row
+from shared.values import Row
 
 CHOSEN = "!tags"  # no tag: a tag begins with a letter, a digit or an underscore
 _ROOM = 20_000  # characters of one row; a table's text holds 32,000, escaped once more

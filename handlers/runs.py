@@ -14,8 +14,8 @@ from shared.catalog import Image
 from shared.errors import Transient
 from shared.oci.digest import Digest
 from shared.policy.facts import Progress, Scan, Tested
-from shared.ports import Row, ScanRequest, TestRequest
 from shared.services import Services
+from shared.values import Row, ScanRequest, TestRequest
 
 __all__ = ["Target", "scan", "start_scan", "start_test", "test"]
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from shared.catalog import Image
 from shared.messages import WATCH, WatchMessage, encode
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 SUBJECT = "watch"  # the ledger's, for what concerns all images
 _ROUND = "!round"  # its row that names the round whose messages count; no image has such a name

@@ -11,8 +11,8 @@ from shared.oci.manifest import Manifest
 from shared.oci.platform import Platform
 from shared.oci.reference import Repository
 from shared.policy.facts import Scan, Staged
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 _LARGEST_CONFIG = 4 * 1024 * 1024  # bytes
 

@@ -12,8 +12,8 @@ from shared.catalog import Catalog, Image
 from shared.errors import BreakwaterError
 from shared.oci.digest import Digest
 from shared.policy.sweeping import Known, has_drifted, worth_a_look
-from shared.ports import Row, TagEntry, Task
 from shared.services import Services
+from shared.values import Row, TagEntry, Task
 
 _log = logging.getLogger("breakwater.sweep")
 

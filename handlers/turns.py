@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from shared.policy.precedence import slots_for
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 _WAITING = "precedence"  # the ledger's subject; a row for each kind of slot that a fix waits for
 _COMES_BACK = 9  # times LOOK_AGAIN_SECONDS: by then whoever waits has asked for a slot once more

@@ -8,8 +8,8 @@ from handlers.recording import say
 from shared.catalog import Catalog
 from shared.errors import Misconfigured
 from shared.policy.waiving import Expiring, expiring
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 _SUBJECT = "waivers"  # the ledger's rows of what has been said
 

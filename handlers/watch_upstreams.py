@@ -14,8 +14,8 @@ from handlers.traces import new_trace
 from shared.catalog import Catalog, Image
 from shared.errors import BreakwaterError
 from shared.messages import LONGEST_DELAY
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 
 _log = logging.getLogger("breakwater.watch")
 

@@ -1,4 +1,4 @@
-"""What Breakwater needs of the world: small protocols, and the values they speak in."""
+"""What Breakwater needs of the world: small protocols, speaking in the values of shared.values."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,10 +10,7 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
 from shared.values import (
-    Credential,
-    Dependency,
     Entry,
-    ImportState,
     ImportStatus,
     Layer,
     Listed,
@@ -23,7 +20,6 @@ from shared.values import (
     Resolved,
     Row,
     Run,
-    RunState,
     ScanRequest,
     TagEntry,
     Task,
@@ -31,41 +27,6 @@ from shared.values import (
     Unresolved,
     Usage,
 )
-
-__all__ = [
-    "Announcements",
-    "CatalogSource",
-    "Clock",
-    "Credential",
-    "DataPlane",
-    "Dependency",
-    "Entry",
-    "ImportState",
-    "ImportStatus",
-    "Imports",
-    "Journal",
-    "Layer",
-    "Ledger",
-    "Listed",
-    "Locks",
-    "Log",
-    "ManifestEntry",
-    "Queues",
-    "Resolved",
-    "Row",
-    "Run",
-    "RunState",
-    "ScanRequest",
-    "Slots",
-    "TagEntry",
-    "Task",
-    "Tasks",
-    "TestRequest",
-    "Unresolved",
-    "Upstreams",
-    "Usage",
-    "Visit",
-]
 
 # Every method of every port may raise shared.errors.Transient (retry), Permanent (never will) or
 # Misconfigured (a role, a setting); "not there" is a value, never an error.

@@ -16,7 +16,6 @@ from shared.ports import (
     CatalogSource,
     Clock,
     DataPlane,
-    Entry,
     Imports,
     Journal,
     Ledger,
@@ -26,6 +25,7 @@ from shared.ports import (
     Upstreams,
 )
 from shared.settings import Settings
+from shared.values import Entry
 
 if TYPE_CHECKING:
     from azure.data.tables import TableClient

@@ -19,9 +19,9 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest, parse
 from shared.oci.platform import Platform
 from shared.oci.reference import Repository
-from shared.ports import Layer, Task
 from shared.registry import artifacts
 from shared.reports.findings import Finding
+from shared.values import Layer, Task
 
 CATALOG = """\
 staging: contosostaging.azurecr.io

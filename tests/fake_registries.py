@@ -11,13 +11,8 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest, parse
 from shared.oci.reference import Repository
-from shared.ports import (
-    Layer,
-    Locks,
-    ManifestEntry,
-    TagEntry,
-)
 from shared.registry import artifacts
+from shared.values import Layer, Locks, ManifestEntry, TagEntry
 from tests.fake_clock import FakeClock
 
 

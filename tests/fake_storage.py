@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.errors import Permanent
-from shared.ports import (
-    Entry,
-    Row,
-)
+from shared.values import Entry, Row
 from tests.fake_clock import FakeClock
 
 

@@ -7,15 +7,7 @@ from shared.azure import task_values
 from shared.errors import Misconfigured
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import (
-    Dependency,
-    Log,
-    Run,
-    RunState,
-    ScanRequest,
-    Task,
-    TestRequest,
-)
+from shared.values import Dependency, Log, Run, RunState, ScanRequest, Task, TestRequest
 from tests.fake_clock import FakeClock
 
 

@@ -11,14 +11,7 @@ from shared.errors import Permanent
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
-from shared.ports import (
-    ImportState,
-    ImportStatus,
-    Listed,
-    Resolved,
-    Unresolved,
-    Usage,
-)
+from shared.values import ImportState, ImportStatus, Listed, Resolved, Unresolved, Usage
 from tests.fake_registries import FakeRegistries
 
 

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import Misconfigured
-from shared.ports import (
-    Entry,
-)
 from shared.services import Services
 from shared.settings import Settings
+from shared.values import Entry
 from tests.fake_clock import FakeClock
 from tests.fake_operators import FakeOperators, FakeRulings
 from tests.fake_registries import FakeRegistries, image, index

@@ -20,9 +20,9 @@ from handlers import (
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import RunState, ScanRequest, TestRequest
 from shared.reports.findings import Finding
 from shared.services import Services
+from shared.values import RunState, ScanRequest, TestRequest
 from tests import builders
 from tests.fakes import World, world
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.oci.digest import Digest
-from shared.ports import ScanRequest, TestRequest
+from shared.values import ScanRequest, TestRequest
 from tests.fakes import index
 from tests.machine import PLATFORMS, Machine
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.demo.stage import Stage
-from shared.ports import Entry
+from shared.values import Entry
 
 _STYLES = {
     "promoted": "bold green",

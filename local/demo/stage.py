@@ -19,9 +19,9 @@ from shared.azure.identity import credential
 from shared.messages import candidate_id
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import Entry
 from shared.services import Services, build
 from shared.settings import Settings
+from shared.values import Entry
 
 IMAGE = "node"
 # The story starts each timer itself, when its turn has come.

@@ -7,7 +7,7 @@ from azure.eventgrid import EventGridEvent, EventGridPublisherClient
 
 from shared.azure import patience
 from shared.azure.errors import translated
-from shared.ports import Entry
+from shared.values import Entry
 
 
 class TopicAnnouncements:

@@ -16,7 +16,7 @@ from shared.catalog import Upstream
 from shared.errors import Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import Credential, ImportState, ImportStatus
+from shared.values import Credential, ImportState, ImportStatus
 
 _DONE = "done"  # the operation of an import that ARM finished in the POST itself
 _ACCEPTED, _BAD_REQUEST, _UNAUTHORIZED, _SERVER_ERROR = 202, 400, 401, 500

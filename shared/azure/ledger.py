@@ -21,7 +21,7 @@ from azure.data.tables import TableClient, TableEntity, TableErrorCode, UpdateMo
 
 from shared.azure.tables import at, escape, unescape
 from shared.errors import Permanent
-from shared.ports import Row
+from shared.values import Row
 
 _DUE = "!due"  # no subject's partition: an escaped key has two hex digits after each !
 _TO_WRITE = timedelta(minutes=2)  # a pointer this long past may still get its row

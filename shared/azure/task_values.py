@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from shared.errors import Permanent
-from shared.ports import ScanRequest, TestRequest
+from shared.values import ScanRequest, TestRequest
 
 # ACR renders task values without escaping into a root shell on the agent (acr-builder,
 # templating/engine.go and builder/context.go), so a value is one of these or the run is refused.

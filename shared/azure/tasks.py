@@ -15,7 +15,7 @@ from shared.azure.registries import ArmRegistries
 from shared.errors import Permanent, Transient
 from shared.oci.digest import Digest, InvalidDigest
 from shared.oci.reference import InvalidReference, Repository
-from shared.ports import Dependency, Log, Run, RunState, ScanRequest, Task, TestRequest
+from shared.values import Dependency, Log, Run, RunState, ScanRequest, Task, TestRequest
 
 _LOG_TAIL = 256 * 1024  # bytes
 _WHOLE = "x-ms-meta-complete"  # its value is how the run ended

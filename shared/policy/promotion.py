@@ -10,7 +10,7 @@ from shared.oci.manifest import Manifest
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.statement import PREDICATE
-from shared.ports import Locks
+from shared.values import Locks
 
 UNIQUE_TAG_LOCKS = Locks(write=False, delete=False)
 # A manifest cannot change, and a write lock might block retagging and attaching (design §4).

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import Run, RunState, Task
+from shared.values import Run, RunState, Task
 
 MAX_ATTEMPTS = 3
 

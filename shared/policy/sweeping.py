@@ -8,7 +8,7 @@ from shared.oci.digest import Digest
 from shared.oci.tags import unique_tag
 from shared.policy.actions import State
 from shared.policy.promotion import UNIQUE_TAG_LOCKS
-from shared.ports import TagEntry
+from shared.values import TagEntry
 
 # What sweeps leave alone unless a tag points at it.
 SETTLED = frozenset({State.PROMOTED.value, State.SUPERSEDED.value, State.REJECTED.value})

@@ -10,7 +10,7 @@ from shared.messages import BACKLOG
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 from shared.policy.facts import Span, Watched
-from shared.ports import Resolved, Unresolved
+from shared.values import Resolved, Unresolved
 
 _SPANS_KEPT = 20
 _SAME_KEPT = 20

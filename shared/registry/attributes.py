@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.errors import Permanent
 from shared.oci.digest import Digest, InvalidDigest
-from shared.ports import Locks, ManifestEntry, TagEntry
+from shared.values import Locks, ManifestEntry, TagEntry
 
 _LINK = re.compile(r'<([^<>]*)>[^<]*?;\s*rel\s*=\s*"?next"?(?:[\s;,]|$)', re.IGNORECASE)
 

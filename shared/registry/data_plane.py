@@ -12,9 +12,9 @@ from shared.oci import media_types
 from shared.oci.digest import Digest, InvalidDigest
 from shared.oci.manifest import Descriptor, InvalidManifest, Manifest, parse
 from shared.oci.reference import Repository, is_tag
-from shared.ports import Layer, Locks, ManifestEntry, TagEntry
 from shared.registry import artifacts, attributes
 from shared.registry.wire import Call, Wire, body
+from shared.values import Layer, Locks, ManifestEntry, TagEntry
 
 _LARGEST_MANIFEST = 4 * 1024 * 1024  # bytes; distribution-spec 1.1, "Pushing Manifests"
 _LARGEST_PAGE = 16 * 1024 * 1024  # bytes

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from shared.azure.imports import ArmImports
 from shared.azure.registries import ArmRegistries, arm_client
 from shared.azure.tasks import AcrTasks, tasks_client
-from shared.ports import Credential
+from shared.values import Credential
 from tests.contract.arm_world import GROUP, SUBSCRIPTION, TestCredential, World
 
 YAML = "version: v1.1.0\nsteps:\n  - cmd: bash true\n"

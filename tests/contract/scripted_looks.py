@@ -2,8 +2,8 @@
 
 from shared.catalog import Upstream
 from shared.oci.manifest import Descriptor
-from shared.ports import Credential, Resolved
 from shared.registry.watcher import UpstreamWatcher
+from shared.values import Credential, Resolved
 from tests.contract.internet import Internet
 from tests.contract.scripted_registry import ScriptedRegistry
 from tests.contract.scripted_tokens import basic

@@ -10,7 +10,7 @@ from azure.core.credentials import AccessToken
 
 from shared.azure.events import TopicAnnouncements
 from shared.errors import Misconfigured
-from shared.ports import Entry
+from shared.values import Entry
 from tests.contract.serving import ca_path, serve
 
 ENTRY = Entry(

@@ -12,10 +12,11 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
-from shared.ports import DataPlane, Layer, Locks, TagEntry
+from shared.ports import DataPlane
 from shared.registry import artifacts
 from shared.registry.data_plane import AcrDataPlane
 from shared.registry.wire import Wire
+from shared.values import Layer, Locks, TagEntry
 from tests.contract.acr_world import World, world
 from tests.contract.serving import ca_path
 from tests.fakes import FakeRegistries, image, index

@@ -8,7 +8,7 @@ import pytest
 from azure.data.tables import TableClient, TableEntity
 
 from shared.azure.ledger import TableLedger
-from shared.ports import Row
+from shared.values import Row
 from tests.contract.storage_account import Account, running
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ from shared.catalog import Upstream
 from shared.errors import Misconfigured, Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import Credential, ImportState, ImportStatus
+from shared.values import Credential, ImportState, ImportStatus
 from tests.contract.arm_adapters import imports_of, registries_of
 from tests.contract.arm_world import World, an_image, world
 from tests.contract.plain_registry import PASSWORD, USER, fill, plain_registry

@@ -11,7 +11,8 @@ from local.images import push
 from shared.errors import Misconfigured, Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import Imports, ImportState
+from shared.ports import Imports
+from shared.values import ImportState
 from tests.contract.arm_adapters import imports_of, registries_of
 from tests.contract.arm_world import SUBSCRIPTION, World, an_image, world
 from tests.fakes import FakeImports, FakeRegistries, FakeUpstreams

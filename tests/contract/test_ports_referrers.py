@@ -10,9 +10,10 @@ from aiohttp import web
 from shared.errors import Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import Layer, Upstreams
+from shared.ports import Upstreams
 from shared.registry import artifacts
 from shared.registry.watcher import UpstreamWatcher
+from shared.values import Layer
 from tests.contract.odd_registry import Odd, head
 from tests.contract.serving import ca_path, serve
 from tests.fakes import image

@@ -14,7 +14,7 @@ APP = """
 import asyncio, json, sys, time
 from datetime import timedelta
 from shared.oci.reference import Repository
-from shared.ports import Entry, ImportState, Locks, Row, ScanRequest
+from shared.values import Entry, ImportState, Locks, Row, ScanRequest
 from shared.oci.platform import Platform
 from shared.services import services
 

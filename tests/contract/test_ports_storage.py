@@ -13,7 +13,8 @@ from shared.azure.ledger import TableLedger
 from shared.azure.queues import StorageQueues
 from shared.azure.slots import TableSlots
 from shared.errors import Misconfigured, Permanent
-from shared.ports import Entry, Journal, Ledger, Queues, Row, Slots
+from shared.ports import Journal, Ledger, Queues, Slots
+from shared.values import Entry, Row
 from tests.contract.storage_account import Account, running
 from tests.fakes import FakeClock, FakeJournal, FakeLedger, FakeQueues, FakeSlots
 

@@ -12,7 +12,8 @@ from shared.errors import Misconfigured, Permanent, Transient
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 from shared.oci.reference import Repository
-from shared.ports import Log, RunState, ScanRequest, Task, Tasks, TestRequest
+from shared.ports import Tasks
+from shared.values import Log, RunState, ScanRequest, Task, TestRequest
 from tests.contract.arm_adapters import put_task, tasks_of
 from tests.contract.arm_world import World, world
 from tests.fakes import FakeTasks

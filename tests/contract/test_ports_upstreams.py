@@ -20,9 +20,10 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
-from shared.ports import Layer, Resolved, Unresolved, Upstreams
+from shared.ports import Upstreams
 from shared.registry import artifacts
 from shared.registry.watcher import UpstreamWatcher
+from shared.values import Layer, Resolved, Unresolved
 from tests.contract.acr_world import world
 from tests.contract.odd_registry import Odd, head
 from tests.contract.serving import ca_path, free_port, serve

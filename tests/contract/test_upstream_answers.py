@@ -4,7 +4,7 @@ import pytest
 
 from shared.oci import media_types
 from shared.oci.manifest import Descriptor
-from shared.ports import Resolved
+from shared.values import Resolved
 from tests.contract.internet import internet
 from tests.contract.scripted_looks import FOUND, WHITE, look, registry, sent
 from tests.contract.scripted_registry import ScriptedRegistry

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 import pytest
 from aiohttp import web
 
-from shared.ports import Resolved, Unresolved, Visit
+from shared.ports import Visit
 from shared.registry.watcher import UpstreamWatcher
+from shared.values import Resolved, Unresolved
 from tests.contract.internet import internet
 from tests.contract.scripted_looks import FOUND, WHITE, with_tags
 from tests.contract.scripted_registry import ScriptedRegistry

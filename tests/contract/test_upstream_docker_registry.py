@@ -11,8 +11,8 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor
 from shared.oci.reference import Repository
-from shared.ports import Credential, Listed, Resolved, Unresolved
 from shared.registry.watcher import UpstreamWatcher
+from shared.values import Credential, Listed, Resolved, Unresolved
 from tests.contract.scripted_looks import FOUND, USER, WHITE
 from tests.contract.token_service import DockerRegistry, TokenService, docker_registry
 from tests.contract.visiting import reason, resolve, visit

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from shared.ports import Resolved
+from shared.values import Resolved
 from tests.contract.hostile import (
     APP,
     BYTES,

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from shared.oci.digest import Digest
-from shared.ports import Unresolved
+from shared.values import Unresolved
 from tests.contract.hostile import (
     EACH,
     HOST,

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from shared.catalog import Upstream
-from shared.ports import Unresolved
+from shared.values import Unresolved
 from tests.contract.internet import internet
 from tests.contract.scripted_looks import FOUND, WHITE, with_tags
 from tests.contract.scripted_registry import ScriptedRegistry

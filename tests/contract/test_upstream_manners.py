@@ -9,8 +9,8 @@ from aiohttp import web
 from shared.catalog import Upstream
 from shared.errors import Misconfigured
 from shared.oci import media_types
-from shared.ports import Resolved
 from shared.registry.watcher import UpstreamWatcher
+from shared.values import Resolved
 from tests.contract.internet import Internet, internet
 from tests.contract.scripted_looks import BASIC, FOUND, USER, WHITE, look, registry, sent
 from tests.contract.scripted_registry import BEARER, ScriptedRegistry

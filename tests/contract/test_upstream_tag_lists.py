@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from shared.ports import Listed, Unresolved
+from shared.values import Listed, Unresolved
 from tests.contract.internet import internet
 from tests.contract.scripted_registry import Elsewhere, ScriptedRegistry
 from tests.contract.scripted_tokens import ScriptedTokens

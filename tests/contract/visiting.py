@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from shared.catalog import Upstream
 from shared.oci.reference import Repository
-from shared.ports import Resolved, Unresolved, Upstreams, Usage, Visit
+from shared.ports import Upstreams, Visit
 from shared.registry.watcher import UpstreamWatcher
+from shared.values import Resolved, Unresolved, Usage
 
 type Question[T] = Callable[[Visit], Awaitable[T]]
 type Tag = tuple[Repository, str]

@@ -16,7 +16,7 @@ from local.platform.principals import APPS, BASE, STAGING
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.tags import unique_tag
-from shared.ports import Entry
+from shared.values import Entry
 
 WHITE = Node("white").built().digest
 RED = Node("Red").built().digest

@@ -12,7 +12,7 @@ from shared.oci.manifest import Descriptor
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.promotion import KEEP, UNIQUE_TAG_LOCKS
-from shared.ports import Locks, TagEntry
+from shared.values import Locks, TagEntry
 from tests.adoption import Counting, a_machine, adopted, refused, swept
 from tests.builders import an_artifact
 from tests.fake_clock import FakeClock

@@ -9,7 +9,7 @@ import pytest
 from handlers.signed_in import Answer
 from shared.messages import candidate_id
 from shared.operators import Role
-from shared.ports import Row
+from shared.values import Row
 from tests.builders import a_digest
 from tests.machine import STAGING, TAG
 from tests.operating import Desk, error, told

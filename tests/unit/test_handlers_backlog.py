@@ -10,7 +10,7 @@ from shared.messages import BACKLOG, ImportMessage, LookMessage, candidate_id, e
 from shared.oci.digest import Digest
 from shared.oci.manifest import Manifest
 from shared.oci.reference import Repository
-from shared.ports import Row
+from shared.values import Row
 from tests.fake_registries import FakeRegistries
 from tests.machine import BASE, PLATFORMS, STAGING, TAG, UPSTREAM, Life, Machine
 

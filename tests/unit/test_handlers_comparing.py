@@ -13,8 +13,8 @@ from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.facts import Facts
-from shared.ports import ScanRequest
 from shared.reports.findings import Finding
+from shared.values import ScanRequest
 from tests import builders
 from tests.fake_upstreams import FakeImports
 from tests.fakes import index

@@ -11,7 +11,7 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Manifest
 from shared.oci.reference import Repository
 from shared.operators import Ruling, RulingKind
-from shared.ports import ImportState, ImportStatus, Row
+from shared.values import ImportState, ImportStatus, Row
 from tests.fake_registries import FakeRegistries
 from tests.fake_upstreams import FakeImports
 from tests.machine import BASE, STAGING, Machine

@@ -6,7 +6,7 @@ from handlers.records import watched_row
 from shared.errors import Transient
 from shared.operators import RulingKind
 from shared.policy.facts import Span, Watched
-from shared.ports import Entry
+from shared.values import Entry
 from tests.builders import a_digest
 from tests.fakes import index
 from tests.machine import BASE, PLATFORMS, TAG, Machine

@@ -12,8 +12,8 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.operators import Ruling, RulingKind
 from shared.policy.facts import Facts, Foreign
-from shared.ports import ScanRequest
 from shared.reports import formats
+from shared.values import ScanRequest
 from tests import report_bodies
 from tests.fakes import index
 from tests.machine import CATALOG, PLATFORMS, STAGING, Machine

@@ -2,7 +2,7 @@
 
 from shared.oci.digest import Digest
 from shared.oci.manifest import parse
-from shared.ports import Locks, RunState
+from shared.values import Locks, RunState
 from tests.builders import a_manifest
 from tests.machine import BASE, CATALOG, STAGING, TAG, UPSTREAM, Machine
 

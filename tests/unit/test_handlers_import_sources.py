@@ -8,7 +8,7 @@ from shared.errors import Misconfigured
 from shared.messages import IMPORTS, ImportMessage, encode
 from shared.oci import media_types
 from shared.oci.digest import Digest
-from shared.ports import Credential
+from shared.values import Credential
 from tests.fake_upstreams import FakeUpstreams
 from tests.machine import BASE, STAGING, TAG, UPSTREAM, Machine
 

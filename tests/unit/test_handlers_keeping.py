@@ -2,7 +2,7 @@
 
 from shared.oci.tags import unique_tag
 from shared.policy.promotion import UNIQUE_TAG_LOCKS
-from shared.ports import TagEntry
+from shared.values import TagEntry
 from tests.adoption import a_machine, adopted, refused, swept
 from tests.fakes import image
 from tests.machine import BASE, PLATFORMS, TAG

@@ -14,7 +14,7 @@ from shared.errors import Misconfigured, Transient
 from shared.messages import WATCH, WatchMessage, decode, encode
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import Usage
+from shared.values import Usage
 from tests.fake_upstreams import FakeUpstreams, FakeVisit
 from tests.machine import CATALOG, PLATFORMS, UPSTREAM, Machine
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from shared.oci.digest import Digest
-from shared.ports import RunState, ScanRequest, TestRequest
+from shared.values import RunState, ScanRequest, TestRequest
 from tests.machine import STAGING, Machine
 from tests.telling import looked_at
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from handlers import advance_candidate, api_status
 from shared.errors import Transient
 from shared.messages import CANDIDATES, LookMessage, encode
-from shared.ports import Entry
+from shared.values import Entry
 from tests.builders import a_digest
 from tests.fakes import FakeAnnouncements, FakeLedger, world
 from tests.machine import CATALOG, Machine

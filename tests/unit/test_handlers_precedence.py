@@ -14,7 +14,7 @@ from shared.messages import BACKLOG, ImportMessage, candidate_id, encode
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 from shared.policy.precedence import PATIENCE
-from shared.ports import ImportState, ImportStatus
+from shared.values import ImportState, ImportStatus
 from tests.fake_registries import index
 from tests.fake_upstreams import FakeImports
 from tests.machine import BASE, PLATFORMS, STAGING, TAG, UPSTREAM, Machine

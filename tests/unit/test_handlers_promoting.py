@@ -18,7 +18,7 @@ from shared.oci.manifest import Manifest, parse
 from shared.oci.platform import Platform
 from shared.oci.reference import Repository
 from shared.policy.facts import Facts, Tested
-from shared.ports import Locks
+from shared.values import Locks
 from tests.builders import an_artifact
 from tests.fake_registries import FakeRegistries
 from tests.fakes import image, index

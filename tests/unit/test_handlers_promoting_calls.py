@@ -7,11 +7,11 @@ from typing import Any
 
 from handlers.inventory import referrer_key
 from handlers.recording import Subject
-from shared import ports
+from shared import values
 from shared.messages import LookMessage, encode
 from shared.oci.digest import Digest
-from shared.ports import Row
 from shared.services import Services
+from shared.values import Row
 from tests.builders import a_digest
 from tests.fake_registries import FakeRegistries
 from tests.fakes import index
@@ -67,11 +67,11 @@ def until_tested(machine: Counted) -> Digest:
         test = [
             (run, each)
             for run, each in requests
-            if isinstance(each, ports.TestRequest) and each.digest in children
+            if isinstance(each, values.TestRequest) and each.digest in children
         ]
         for run_id, request in test:
             run = machine.world.tasks.run(request.repository.registry, run_id)
-            if run is not None and run.state is ports.RunState.SUCCEEDED:
+            if run is not None and run.state is values.RunState.SUCCEEDED:
                 return digest
 
 

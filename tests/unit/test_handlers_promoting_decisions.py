@@ -11,8 +11,8 @@ from shared.oci.manifest import Manifest
 from shared.operators import Ruling, RulingKind
 from shared.policy import statement, vulns
 from shared.policy.promotion import KEEP
-from shared.ports import Layer
 from shared.severity import Severity
+from shared.values import Layer
 from tests.builders import a_finding
 from tests.fakes import index
 from tests.machine import BASE, CATALOG, PLATFORMS, STAGING, Machine

@@ -10,7 +10,7 @@ from handlers import rebuild_app
 from shared.errors import Permanent, Transient
 from shared.messages import RebuildMessage, encode
 from shared.oci.digest import Digest
-from shared.ports import RunState
+from shared.values import RunState
 from tests.builders import a_digest
 from tests.fake_tasks import FakeTasks
 from tests.machine import APPS, BASE, PLATFORMS, TAG, Machine

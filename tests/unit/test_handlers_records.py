@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from handlers import records
 from shared.policy.facts import Span, Watched
 from shared.policy.selection import Chosen
-from shared.ports import Row
+from shared.values import Row
 from tests.builders import a_digest
 from tests.fake_clock import START
 from tests.fake_storage import FakeLedger

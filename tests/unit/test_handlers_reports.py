@@ -9,8 +9,8 @@ from shared.messages import LookMessage, encode
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import ScanRequest
 from shared.reports import trivy
+from shared.values import ScanRequest
 from tests import builders
 from tests.fake_clock import FakeClock
 from tests.fake_registries import FakeRegistries

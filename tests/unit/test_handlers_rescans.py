@@ -12,7 +12,7 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 from shared.policy.facts import Progress, Scan
-from shared.ports import Row, RunState, ScanRequest
+from shared.values import Row, RunState, ScanRequest
 from tests import builders
 from tests.fakes import image
 from tests.machine import CATALOG, STAGING, Machine

@@ -12,7 +12,7 @@ from shared.oci.digest import Digest
 from shared.oci.tags import unique_tag
 from shared.operators import Role, Ruling, RulingKind
 from shared.policy.facts import Span, Watched
-from shared.ports import Row
+from shared.values import Row
 from tests.builders import a_digest
 from tests.machine import BASE, CATALOG, STAGING, TAG, Machine
 from tests.operating import Desk, error, told

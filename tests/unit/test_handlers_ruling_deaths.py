@@ -8,7 +8,7 @@ from shared.errors import Misconfigured, Permanent, Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.operators import Ruling
-from shared.ports import ManifestEntry
+from shared.values import ManifestEntry
 from tests.fake_operators import FakeRulings
 from tests.machine import BASE, Died, Life
 from tests.operating import Desk, error, told

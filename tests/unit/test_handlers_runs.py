@@ -12,7 +12,7 @@ from shared.messages import LookMessage, encode
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import Run, RunState, ScanRequest, TestRequest
+from shared.values import Run, RunState, ScanRequest, TestRequest
 from tests import builders
 from tests.fake_registries import FakeRegistries
 from tests.fake_tasks import FakeTasks

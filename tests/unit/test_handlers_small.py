@@ -11,7 +11,7 @@ from handlers import api_status, due, poisoned
 from handlers.plain import plain, sentences
 from shared.errors import Transient
 from shared.messages import ImportMessage, LookMessage, Message, RebuildMessage, decode, encode
-from shared.ports import Entry, Row
+from shared.values import Entry, Row
 from tests.builders import a_digest
 from tests.fake_storage import FakeJournal, FakeLedger, FakeQueues
 from tests.machine import Machine

@@ -11,7 +11,7 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
-from shared.ports import Locks, Task
+from shared.values import Locks, Task
 from tests.builders import a_digest
 from tests.fake_registries import FakeRegistries
 from tests.fake_tasks import FakeTasks

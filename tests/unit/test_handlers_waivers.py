@@ -7,7 +7,7 @@ import pytest
 
 from handlers import waivers
 from shared.catalog import Catalog, Waiver
-from shared.ports import Entry
+from shared.values import Entry
 from tests.builders import a_catalog
 from tests.fake_clock import FakeClock
 from tests.fakes import FakeAnnouncements, World, world

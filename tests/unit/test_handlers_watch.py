@@ -9,7 +9,7 @@ from handlers import sweep, watch_upstreams
 from shared.errors import Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
-from shared.ports import TagEntry
+from shared.values import TagEntry
 from tests.fake_registries import FakeRegistries
 from tests.fake_storage import FakeQueues
 from tests.fakes import index

@@ -12,7 +12,7 @@ from shared.errors import Permanent
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.policy.facts import Watched
-from shared.ports import Row, TagEntry
+from shared.values import Row, TagEntry
 from tests.fake_registries import FakeRegistries
 from tests.machine import BASE, CATALOG, PLATFORMS, TAG, UPSTREAM, Machine
 

@@ -13,8 +13,8 @@ from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.policy.watching import Change
-from shared.ports import Row, Usage
 from shared.services import Services
+from shared.values import Row, Usage
 from tests.fakes import World, world
 
 NODE = Repository("docker.io", "library/node")

@@ -12,7 +12,7 @@ from handlers.planning import Chosen, Line, Plan
 from shared.oci.reference import Repository
 from shared.policy.precedence import IMPORT_TIME
 from shared.policy.watching import Change
-from shared.ports import Usage
+from shared.values import Usage
 from tests.builders import a_catalog, a_digest
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -24,7 +24,7 @@ from shared.policy.promotion import (
     TagUnique,
     next_step,
 )
-from shared.ports import Locks
+from shared.values import Locks
 from tests.builders import a_digest
 
 DIGEST, OTHER, CHILD, DECISION, SIGNATURE = map(a_digest, range(1, 6))

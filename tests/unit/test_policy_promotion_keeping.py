@@ -21,8 +21,8 @@ from shared.policy.promotion import (
     keep,
     next_step,
 )
-from shared.ports import Layer, Locks
 from shared.registry import artifacts
+from shared.values import Layer, Locks
 from tests.builders import a_digest, an_artifact, an_index
 
 DIGEST, OLD, CHILD, THIRD = map(a_digest, range(1, 5))

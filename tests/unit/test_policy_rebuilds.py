@@ -22,7 +22,7 @@ from shared.policy.rebuilds import (
     dependants,
     up_to_date,
 )
-from shared.ports import Dependency, Run, RunState, Task
+from shared.values import Dependency, Run, RunState, Task
 from tests.builders import a_digest, a_task
 from tests.fake_clock import START
 

@@ -8,7 +8,7 @@ from shared.oci.digest import Digest
 from shared.oci.tags import unique_tag
 from shared.policy.actions import FINAL, State
 from shared.policy.sweeping import Known, has_drifted, worth_a_look
-from shared.ports import Locks, TagEntry
+from shared.values import Locks, TagEntry
 from tests.builders import a_digest
 from tests.fake_clock import START
 

@@ -12,7 +12,7 @@ from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor
 from shared.policy.facts import Span, Watched
 from shared.policy.watching import Change, Observation, Staging, observe
-from shared.ports import Resolved, Unresolved
+from shared.values import Resolved, Unresolved
 from tests.builders import a_digest, an_image
 from tests.fake_clock import START
 

@@ -14,7 +14,7 @@ from shared.oci.manifest import Descriptor
 from shared.oci.platform import Platform
 from shared.policy.facts import Span, Watched
 from shared.policy.watching import Change, Staging, asks_for_content, observe
-from shared.ports import Resolved, Unresolved
+from shared.values import Resolved, Unresolved
 from tests.builders import a_digest, an_image
 from tests.fake_clock import START
 

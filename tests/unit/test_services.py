@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from shared.errors import Misconfigured
-from shared.ports import Entry
 from shared.services import Services, build, services
+from shared.values import Entry
 from tests.fakes import world
 
 HEAVY = "azure", "aiohttp", "requests", "jwt", "cryptography"

@@ -5,7 +5,7 @@ import pytest
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.tags import unique_tag
-from shared.ports import Locks
+from shared.values import Locks
 from tests import builders
 from tests.fakes import index
 from tests.machine import APPS, BASE, PLATFORMS, STAGING, TAG, UPSTREAM, Life, Machine, picture

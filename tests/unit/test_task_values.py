@@ -11,7 +11,7 @@ from shared.errors import Permanent
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 from shared.oci.reference import Repository
-from shared.ports import ScanRequest, TestRequest
+from shared.values import ScanRequest, TestRequest
 
 TASK = "/subscriptions/s/registries/contosostaging/tasks/scan"
 SCAN = ScanRequest(
