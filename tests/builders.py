@@ -173,6 +173,7 @@ def a_trivy_report(
                 "Target": f"{name} (alpine 3.19.1)",
                 "Class": "os-pkgs",
                 "Type": "alpine",
+                "Packages": [{"Name": "musl", "Version": "1.2.4-r2"}],
                 "Vulnerabilities": [_vulnerability(each) for each in findings],
             }
         ],

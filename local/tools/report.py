@@ -95,6 +95,8 @@ def report(
             "Class": "os-pkgs",
             "Type": sbom.distribution,
         }
+        if sbom.packages:  # Trivy only warns where there are none
+            result["Packages"] = [_package(each) for each in sbom.packages]
         if found:
             result["Vulnerabilities"] = [_vulnerability(each) for each in found]
         results.append(result)
@@ -123,6 +125,18 @@ def _metadata(subject: Subject, sbom: Sbom, today: date) -> dict[str, Any]:
         "RepoTags": [],
         "RepoDigests": [subject.repo_digest],
         "ImageConfig": dict(subject.config),
+    }
+
+
+def _package(package: Package) -> dict[str, Any]:
+    return {
+        "ID": f"{package.name}@{package.version}",
+        "Name": package.name,
+        "Identifier": {"PURL": package.purl},
+        "Version": package.version,
+        "SrcName": package.source,
+        "SrcVersion": package.source_version,
+        "Layer": {"DiffID": package.layer},
     }
 
 

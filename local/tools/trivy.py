@@ -24,7 +24,10 @@ _VALUED = frozenset(
         "java-db-repository", "timeout",
     }
 )  # fmt: skip
-_SWITCHES = frozenset({"quiet", "skip-version-check", "offline-scan", "no-progress"})
+# Packages are listed anyway, as is 0.69's default.
+_SWITCHES = frozenset(
+    {"quiet", "skip-version-check", "offline-scan", "no-progress", "list-all-pkgs"}
+)
 _SHORT = {"f": "format", "o": "output", "q": "quiet"}
 # What the real one would do otherwise (use the local daemon, find secrets, …) is not there.
 _ONLY = {"image-src": "remote", "scanners": "vuln", "format": "json"}

@@ -11,7 +11,7 @@ from shared.policy.actions import Delta, Excused
 from shared.policy.facts import Promoted, Scan
 from shared.policy.gate import blocking, counted
 from shared.policy.waiving import Excuse, excuse_for, in_force
-from shared.reports.findings import Finding, merged
+from shared.reports.findings import Finding, Report, merged
 from shared.severity import Severity
 
 
@@ -46,7 +46,7 @@ class _Against:
     """One promoted digest on one platform: what its own report has; nothing where that cannot be compared with."""
 
     promoted: Promoted
-    comparable: bool
+    report: Report | None
     findings: frozenset[Finding]
     worst: Mapping[tuple[str, str], Severity]
 
@@ -140,7 +140,7 @@ def _side(scan: Scan, others: Sequence[Promoted], gate: Gate) -> _Side:
 def _against(scan: Scan, other: Promoted, gate: Gate) -> _Against:
     report = comparing.report_of(other, scan)
     theirs = counted(report.findings, gate) if report is not None else frozenset()
-    return _Against(other, report is not None, theirs, comparing.worst(theirs))
+    return _Against(other, report, theirs, comparing.worst(theirs))
 
 
 def _excuse(finding: Finding, side: _Side, terms: _Terms) -> Excuse | None:
@@ -173,7 +173,7 @@ def _excused(side: _Side, terms: _Terms) -> Iterable[Excused]:
 
 
 def _delta(side: _Side, against: _Against, terms: _Terms) -> Delta | None:
-    if not against.comparable:
+    if against.report is None:
         return None
     mine = _unexcused(counted(side.findings, terms.gate), side, terms)
     theirs = _unexcused(against.findings, side, terms)
@@ -186,7 +186,7 @@ def _fixes(sides: Sequence[_Side], others: Sequence[Promoted], terms: _Terms) ->
         return False
     for number, _ in enumerate(others):
         pairs = [(side, side.against[number]) for side in sides]
-        if not all(against.comparable for _, against in pairs):
+        if not all(_saw_as_much(side, against) for side, against in pairs):
             return False
         if any(_adds(side, against, terms) for side, against in pairs):
             return False
@@ -195,16 +195,24 @@ def _fixes(sides: Sequence[_Side], others: Sequence[Promoted], terms: _Terms) ->
     return True
 
 
+def _saw_as_much(side: _Side, against: _Against) -> bool:
+    """Tell whether the two can be compared, and the candidate's scan saw an operating system if the other's did."""
+    if side.scan.report is None or against.report is None:
+        return False
+    return bool(side.scan.report.operating_system or not against.report.operating_system)
+
+
 def _adds(side: _Side, against: _Against, terms: _Terms) -> bool:
     found = blocking(side.findings, terms.gate)
     return any(not against.has(each) for each in _unexcused(found, side, terms))
 
 
 def _removes(side: _Side, against: _Against, terms: _Terms) -> bool:
-    """Tell whether a finding that reaches `block` is gone: milder or suppressed would not be gone.
+    """Tell whether a finding that reaches `block` is gone: milder, suppressed or in another package it is not gone.
 
     One that a waiver forgives counts too: a waiver must not make its fix wait longer.
     """
     left = {(each.id, each.package) for each in side.findings}
+    moved = {id_ for id_, package in left if (id_, package) not in against.worst}
     found = blocking(against.findings, terms.gate)
-    return any((each.id, each.package) not in left for each in found)
+    return any((each.id, each.package) not in left and each.id not in moved for each in found)

@@ -24,9 +24,9 @@ from shared.reports.subjects import claimed
 # Shapes: CycloneDX/specification, schema/bom-1.6.schema.json; what Trivy, Grype and depscan write into it.
 _VERSIONS = frozenset({"1.4", "1.5", "1.6", "1.7"})
 _SYSTEM = "operating-system"
+_UNJUDGED = frozenset({_SYSTEM, "file"})  # no package, so nothing is known of them
 _SUPPRESSED = frozenset({"not_affected", "false_positive"})
 _NO_FIX = frozenset({"can_not_fix", "will_not_fix"})
-_METHODS = frozenset({"", "CVSSv2", "CVSSv3", "CVSSv31", "CVSSv4"})
 
 
 def parse(raw: bytes, *, subject: Digest | None = None, limit: int) -> Report:
@@ -47,7 +47,7 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int) -> Report:
     found_subject = _subject(metadata, subject)
     listed = parts(body)
     findings = frozenset(_findings(present(body, "vulnerabilities", ""), listed))
-    kinds = sorted({part.kind for part in listed if part.examined} - {_SYSTEM})
+    kinds = sorted({part.kind for part in listed if part.examined} - _UNJUDGED)
     if not kinds and not findings:
         message = (
             "components: expected at least one, found none: the scanner examined nothing it can "
@@ -161,7 +161,8 @@ def _severity(body: Mapping[str, Any], place: str) -> Severity:
     for each, where in entries(body, "ratings", place):
         word = text(each, "severity", where).strip()
         score = number(each, "score", where)
-        by_cvss = text(each, "method", where) in _METHODS
+        method = text(each, "method", where).lower()
+        by_cvss = not method or method.startswith("cvss")  # tools spell 3.1 and 4.0 in several ways
         if score and by_cvss:
             found.append(Severity.of_score(score))
         if word and word.lower() not in ({"unknown"} if by_cvss else {"unknown", "none"}):

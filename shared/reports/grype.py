@@ -20,6 +20,8 @@ from shared.reports.subjects import claimed
 
 # Shapes: anchore/grype, grype/presenter/models/*.go; the database's in `descriptor.db` (schema 5)
 # and `descriptor.db.status` (schema 6); the image's in anchore/syft, syft/source/image_metadata.go.
+# What no state says may be fixable: `fixable_only` must not make it disappear.
+_STATES = {"fixed": "a later version", "not-fixed": "", "wont-fix": "", "unknown": ""}
 _ALERTS = frozenset({"distro-eol", "distro-disabled"})
 
 
@@ -71,15 +73,15 @@ def _subject(body: Mapping[str, Any], expected: Digest | None) -> Digest | None:
 
 
 def _database(descriptor: Mapping[str, Any]) -> tuple[Mapping[str, Any], str, str]:
-    place = "descriptor.db."
-    database = mapping(descriptor, "db", "descriptor.")
-    if "status" in database:
-        database, place = mapping(database, "status", place), f"{place}status."
-    broken = prose(database, "error", place)
-    if broken or (database.get("valid") is not None and not flag(database, "valid", place)):
-        message = f"{place}valid: expected a valid database, found {broken or 'an invalid one'}"
-        raise InvalidReport(message)
-    return database, "built", place
+    outer, place = mapping(descriptor, "db", "descriptor."), "descriptor.db."
+    levels = [(outer, place), (mapping(outer, "status", place), f"{place}status.")]
+    for database, where in levels:
+        broken = prose(database, "error", where)
+        if broken or (database.get("valid") is not None and not flag(database, "valid", where)):
+            message = f"{where}valid: expected a valid database, found {broken or 'an invalid one'}"
+            raise InvalidReport(message)
+    database, where = levels[1] if "status" in outer else levels[0]
+    return database, "built", where
 
 
 def _findings(body: Mapping[str, Any], key: str) -> Iterator[tuple[Finding, str]]:
@@ -105,7 +107,7 @@ def _findings(body: Mapping[str, Any], key: str) -> Iterator[tuple[Finding, str]
 def _fixed(fix: Mapping[str, Any], place: str) -> str:
     versions = [each for each in texts(fix, "versions", place) if each.strip()]
     joined = text({"versions": ", ".join(versions)}, "versions", place)
-    return joined or ("a later version" if text(fix, "state", place) == "fixed" else "")
+    return joined or _STATES.get(text(fix, "state", place), "not stated")
 
 
 def _end_of_life(body: Mapping[str, Any]) -> bool:

@@ -32,13 +32,17 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int) -> Report:
 
     SARIF has no field for the image: Trivy's `properties.repoDigests` and the like are read, and
     where there is none `Report.subject` is None, and only the OCI subject says what it is about.
-    It has none for the scanner's database either. A run that failed, kept its results elsewhere, or
-    has none and does not show that it examined anything is an error. What a scanner does not say
-    about a fix counts as fixable. Raises InvalidReport, naming the place, expected and found.
+    It has none for the scanner's database either. A run that failed, kept its results elsewhere or its
+    levels apart from them is an error, and so is a log none of whose runs shows that it examined anything.
+    What a scanner does not say about a fix counts as fixable. Raises InvalidReport, naming the place, what
+    was expected and what found.
     """
     body = document(raw, limit)
     if (version := text(body, "version", "")) != "2.1.0":
         message = f"version: expected 2.1.0, found {version[:60]!r}"
+        raise InvalidReport(message)
+    if body.get("inlineExternalProperties"):  # §3.13.5: runs may keep their results there
+        message = "inlineExternalProperties: expected all in the runs, found some there"
         raise InvalidReport(message)
     runs = list(entries(body, "runs", ""))
     findings: set[Finding] = set()
@@ -91,8 +95,14 @@ def _times(run: Mapping[str, Any], place: str) -> Iterator[datetime]:
     """Yield when the run ended, once it is known that it ended well (§3.20)."""
     for each, where in entries(run, "invocations", place):
         present(each, "executionSuccessful", where)
-        if not flag(each, "executionSuccessful", where):
-            message = f"{where}executionSuccessful: expected true, found false: the scan failed"
+        died = any(
+            text(each, key, where) for key in ("exitSignalName", "processStartFailureMessage")
+        )
+        if died or not flag(each, "executionSuccessful", where):
+            message = f"{where}executionSuccessful: expected true and no failure: the scan failed"
+            raise InvalidReport(message)
+        if each.get("ruleConfigurationOverrides"):  # §3.20.5: they may make a level worse
+            message = f"{where}ruleConfigurationOverrides: expected levels in rules and results, found more"
             raise InvalidReport(message)
         for key in ("toolExecutionNotifications", "toolConfigurationNotifications"):
             for note, at in entries(each, key, where):

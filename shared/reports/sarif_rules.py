@@ -18,7 +18,7 @@ _FIXES = frozenset({"fixed version", "fix version"})  # Trivy's, Grype's
 _OF_PACKAGE = frozenset({"package", "version"})
 _UNFIXED = frozenset({"not fixed"})  # Docker Scout's
 _REMEDY = re.compile(
-    r"^#+ Remediation\s*\n+(Upgrade .*|There is no fixed version .*)$", re.MULTILINE
+    r"^#+ Remediation\s*\n(Upgrade .*|There is no fixed version .*)$", re.MULTILINE
 )
 # OSV-Scanner says `warning` of everything, and nothing else.
 _SAME_LEVEL = frozenset({"osv-scanner"})
@@ -84,10 +84,15 @@ def _add(rules: Rules, body: Mapping[str, Any], place: str) -> str:
     )
     if (other := rules.by_id.get(name)) is not None:  # §3.49.3: ids need not be unique
         package = rule.package if rule.package == other.package else ""
-        worst, level = rule.said | other.said, other.level or rule.level
+        worst, level = rule.said | other.said, _worse(rule.level, other.level)
         rule = replace(other, said=worst, level=level, package=package)
     rules.by_id[name] = rule
     return name
+
+
+def _worse(level: str, other: str) -> str:
+    """Return the worse of two levels, of which only one may be stated."""
+    return max(level, other, key=Severity.of) if level and other else level or other
 
 
 def _described(body: Mapping[str, Any], place: str) -> Iterator[tuple[str, str]]:

@@ -23,7 +23,10 @@ from shared.reports.findings import Finding, InvalidReport, Report, Severity
 # What Trivy leaves out when it is empty may be absent or null here too.
 LARGEST = 32 << 20  # bytes; the largest images' reports with all packages listed have about a third
 _SCHEMA = 2
-_PACKAGES = frozenset({"os-pkgs", "lang-pkgs"})
+_SYSTEM = "os-pkgs"
+_PACKAGES = frozenset({_SYSTEM, "lang-pkgs"})
+# Lists packages of these, and knows no vulnerability of any (pkg/detector/library/driver.go).
+_UNJUDGED = frozenset({"conda-pkg", "conda-environment"})
 _CLASSES = _PACKAGES | {"secret", "config", "license", "license-file", "custom"}
 _SUPPRESSED = frozenset({"ignored", "not_affected", "fixed"})  # pkg/types/finding.go
 _SUBJECT = re.compile(r".*@(sha256:[0-9a-f]{64})")
@@ -33,8 +36,9 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int = LARGEST) ->
     """Parse a report; with a `subject`, it must claim to be about that very manifest.
 
     Fails closed. Trivy leaves packages it could not examine out without a word, so a report that
-    has no results, no result about packages, or none about the packages of the operating system it
-    names is an error, never "clean". Findings that an ignore file or a VEX document suppressed
+    has no results, no result about packages, or shows none of the packages of the operating system it
+    names is an error, never "clean": of an image whose package database was deleted, Trivy writes a result
+    that lists nothing. Findings that an ignore file or a VEX document suppressed
     are findings with that mark. Raises InvalidReport, naming the place, what was expected and what found.
     """
     body = document(raw, limit)
@@ -50,11 +54,15 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int = LARGEST) ->
     )
     findings: set[Finding] = set()
     covers: set[tuple[str, str]] = set()
+    examined: set[str] = set()
     for result, place in entries(body, "Results", ""):
         kind = _class(result, place)
         covers.add((kind, text(result, "Target", place, required=kind != "custom")))
-        findings.update(_findings(result, place))
-    _examined({kind for kind, _ in covers}, named)
+        found = set(_findings(result, place))
+        findings |= found
+        if found or _lists(result, kind, place):
+            examined.add(kind)
+    _examined({kind for kind, _ in covers}, examined, named)
     scanner = mapping(body, "Trivy", "")
     return Report(
         scanner="trivy",
@@ -79,15 +87,25 @@ def _class(result: Mapping[str, Any], place: str) -> str:
     return found
 
 
-def _examined(classes: set[str], system: str) -> None:
-    if not classes & _PACKAGES:
+def _lists(result: Mapping[str, Any], kind: str, place: str) -> bool:
+    """Tell whether a result shows packages that were judged; one of a language is there only if it has some."""
+    if kind == _SYSTEM:
+        return any(True for _ in entries(result, "Packages", place))
+    return kind in _PACKAGES and text(result, "Type", place) not in _UNJUDGED
+
+
+def _examined(classes: set[str], examined: set[str], system: str) -> None:
+    if (system or _SYSTEM in classes) and _SYSTEM not in examined:
+        message = (
+            f"Results: expected packages of {system or 'the operating system'}, found none: "
+            "the image may lack its package database"
+        )
+        raise InvalidReport(message)
+    if not examined & _PACKAGES:
         message = (
             "Results: expected at least one result about packages, found none: the scanner examined "
             "nothing it can judge (data that is not run may say `scan: none` with a reason)"
         )
-        raise InvalidReport(message)
-    if system and "os-pkgs" not in classes:
-        message = f"Results: expected a result about the packages of {system}, found none"
         raise InvalidReport(message)
 
 
@@ -128,11 +146,12 @@ def _findings(result: Mapping[str, Any], place: str) -> Iterator[Finding]:
 
 
 def _vulnerability(body: Mapping[str, Any], place: str, target: str) -> Iterator[Finding]:
+    unnamed = "a later version" if text(body, "Status", place) == "fixed" else ""
     yield Finding(
         id=text(body, "VulnerabilityID", place, required=True),
         package=text(body, "PkgName", place, required=True),
         installed=text(body, "InstalledVersion", place),
-        fixed=text(body, "FixedVersion", place),
+        fixed=text(body, "FixedVersion", place) or unnamed,
         severity=Severity.of(text(body, "Severity", place)),
         title=prose(body, "Title", place),
         target=target,

@@ -19,6 +19,7 @@ from local.faults import Faults
 from local.platform import ca
 from shared.oci.digest import Digest
 from shared.oci.manifest import parse
+from tests.contract.waiting import PATIENCE
 
 CHECKOUT = Path(__file__).parents[2]
 BIN = CHECKOUT / "local/tools/bin"
@@ -68,7 +69,7 @@ class World:
             env=clean | environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=2 * PATIENCE,
             check=False,
         )
 
@@ -83,7 +84,7 @@ class World:
             "localhost/tools/trivy-db:2",
             "--offline-scan",
             "--timeout",
-            "60s",
+            "300s",
         ]
         return self.run("trivy", *words, reference, **more)
 
@@ -115,7 +116,7 @@ def serve(world: World) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
 
     thread = threading.Thread(target=main)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(PATIENCE)
     return loop, thread
 
 
@@ -128,7 +129,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     loop, thread = serve(found)
     yield found
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    thread.join(PATIENCE)
 
 
 def build(version: str) -> images.Built:

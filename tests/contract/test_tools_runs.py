@@ -23,7 +23,7 @@ async def outcome(world: World, script: str, digest: str = "") -> tuple[str, str
         "digest": str(about),
         "platform": "linux/amd64",
         "candidate": "0123456789abcdef" * 2,
-        "seconds": "20",
+        "seconds": "120",
     }
     yaml = YAML.replace("{tools}", world.tools_image)
     context = {"test.sh": script}
@@ -56,7 +56,7 @@ async def scanned(world: World) -> str:
         "seconds": "60",
     }
     yaml = (TASKS / "scan.yaml").read_text("utf-8").replace("{tools}", world.tools_image)
-    return (await world.run(yaml, values, timeout=120)).status
+    return (await world.run(yaml, values)).status
 
 
 def test_a_report_tells_how_old_its_database_was_as_a_file_beside_the_advisories_says(tmp_path):

@@ -168,7 +168,7 @@ def test_the_image_under_test_cannot_say_that_it_was_started_or_lost(agent, says
 
 
 def test_a_test_that_does_not_end_is_stopped(agent):
-    agent.stub("docker", "exec sleep 15")
+    agent.stub("docker", "exec sleep 600")
     done = agent.run("test.yaml", "test", seconds="1")
     assert done.returncode == 1
     assert "stopped after 1 s" in done.stderr

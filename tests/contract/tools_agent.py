@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.contract.waiting import PATIENCE
+
 TASKS = Path(__file__).parents[2] / "infra/tasks"
 DIGEST = f"sha256:{'a' * 64}"
 GOOD = {
@@ -49,7 +51,7 @@ class Agent:
             env={"PATH": f"{self.stubs}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=PATIENCE,
             check=False,
         )
 

@@ -202,6 +202,26 @@ def test_a_bill_of_materials_is_left_out_however_many_components_it_lists(
     assert all("objects" in each.error for each in found)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+def test_a_report_in_another_encoding_is_no_bill_of_materials_however_large(encoding: str):
+    registries = Counting()
+    text = '{"bomFormat": "CycloneDX", "x": [' + "{}," * 200_000 + '{}], "vulnerabilities": []}'
+
+    found = registries.read((registries.attached(text.encode(encoding), CYCLONEDX),))
+
+    assert [each.report for each in found] == [None]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_half_a_document_is_no_bill_of_materials_however_large(lost: int):
+    registries = Counting()
+    many = b'{"bomFormat": "CycloneDX", "components": [' + b"{}," * 200_000 + b"{}]}"
+
+    found = registries.read((registries.attached(many[:-lost], CYCLONEDX),))
+
+    assert [each.report for each in found] == [None]
+
+
 def test_what_one_image_has_attached_is_not_read_again_at_every_look():
     registries = Counting()
     listed = tuple(

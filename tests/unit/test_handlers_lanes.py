@@ -80,7 +80,7 @@ class Overlapping(FakeUpstreams):
         if machine is not None:
             other = Thread(target=machine.watch)
             other.start()
-            other.join(10)
+            other.join()  # however long it takes: this visit comes after it
         return super().visit(upstreams, seconds=seconds)
 
 

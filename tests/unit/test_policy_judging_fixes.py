@@ -96,6 +96,41 @@ def test_an_excused_finding_is_not_added():
     assert judged(a_scan(NEW), promoted=[a_promoted(OLD)], excuses=excuses).fixes
 
 
+@pytest.mark.parametrize("fixable_only", [False, True])
+@pytest.mark.parametrize(
+    "change", [{"severity": Severity.LOW}, {"fixed": "", "severity": Severity.LOW}, {"fixed": ""}]
+)
+def test_what_is_now_in_another_package_is_not_removed(fixable_only: bool, change: dict[str, Any]):
+    moved = replace(OLD, package="renamed", **change)
+    gate = replace(HASTY, fixable_only=fixable_only)
+    assert not judged(a_scan(moved), promoted=[a_promoted(OLD)], gate=gate).fixes
+
+
+def test_an_excused_finding_in_another_package_is_not_removed_either():
+    moved, excuses = replace(OLD, package="renamed"), [an_excuse(id=OLD.id)]
+    assert not judged(a_scan(moved), promoted=[a_promoted(OLD)], excuses=excuses).fixes
+
+
+def test_what_is_left_in_a_package_that_had_it_too_does_not_hide_the_fix_in_another():
+    beside = replace(OLD, package="libcrypto3", severity=Severity.LOW)
+    assert judged(a_scan(beside), promoted=[a_promoted(OLD, beside)]).fixes
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "fixes"),
+    [("", "alpine 3.19", False), ("alpine 3.20", "alpine 3.19", True), ("", "", True)],
+)
+def test_an_operating_system_that_the_scan_no_longer_saw_is_not_fixed(
+    mine: str, theirs: str, fixes: bool
+):
+    promoted = a_promoted(OLD)
+    (scan,) = promoted.scans
+    assert scan.report is not None
+    scan = replace(scan, report=replace(scan.report, operating_system=theirs))
+    candidate = a_scan(report=a_report(operating_system=mine))
+    assert judged(candidate, promoted=[replace(promoted, scans=(scan,))]).fixes is fixes
+
+
 def test_every_promoted_digest_must_be_fixed():
     assert judged(a_scan(), promoted=[a_promoted(OLD), another(OLD)]).fixes
     assert not judged(a_scan(), promoted=[a_promoted(OLD), another()]).fixes

@@ -52,7 +52,10 @@ def test_ignored_matches_are_findings_with_that_mark():
         ({"versions": ["1", "2"], "state": "fixed"}, "1, 2"),
         ({"versions": [], "state": "fixed"}, "a later version"),
         ({"versions": [], "state": "wont-fix"}, ""),
-        (None, ""),
+        ({"versions": [], "state": "unknown"}, ""),
+        ({"versions": None, "state": "not-fixed"}, ""),
+        ({"versions": [], "state": "odd"}, "not stated"),
+        (None, "not stated"),
     ],
 )
 def test_the_fix_is_what_grype_says_of_it(fix, fixed):
@@ -103,6 +106,8 @@ def test_an_ended_distribution_is_known_and_an_unmatched_one_is_an_error():
         ({"descriptor": {"name": "syft"}}, "descriptor.name"),
         (a_descriptor(status={"valid": False}), "valid database"),
         (a_descriptor(status={"valid": True, "error": "too old"}), "too old"),
+        (a_descriptor(status={"valid": True}, valid=False), "valid database"),
+        (a_descriptor(status=None, error="no database"), "no database"),
         (a_descriptor(built="yesterday"), "descriptor.db.built"),
     ],
 )

@@ -2,7 +2,8 @@
 
 import json
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from time import process_time
 from typing import Any
 
 import pytest
@@ -172,8 +173,8 @@ def test_a_report_about_another_digest_is_refused():
         (a_trivy_report(SchemaVersion=True), "SchemaVersion: expected a whole number"),
         (a_trivy_report(ArtifactType="filesystem"), "ArtifactType"),
         (a_trivy_report(ArtifactType=None), "ArtifactType"),
-        (a_trivy_report(Results=None), "examined nothing"),
-        (a_trivy_report(Results=[]), "examined nothing"),
+        (a_trivy_report(Results=None), "packages of alpine 3.19.1"),
+        (a_trivy_report(Results=[]), "packages of alpine 3.19.1"),
         (a_trivy_report(Results=None, Metadata={}), "examined nothing"),
         (a_trivy_report(Results={}), "Results"),
         (a_trivy_report(Results=[None]), r"Results\[0\]"),
@@ -289,6 +290,6 @@ def test_long_titles_are_cut_and_kept_on_one_line():
 
 def test_a_large_report_is_read_in_time():
     many = [a_finding(id=f"CVE-{number}") for number in range(20_000)]
-    before = datetime.now(UTC)
+    began = process_time()  # a machine that pauses meanwhile is no fault of the code
     assert len(parse(a_trivy_report(many)).findings) == 20_000
-    assert datetime.now(UTC) - before < timedelta(seconds=10)
+    assert process_time() - began < 10

@@ -12,7 +12,7 @@ from local.tools.report import Subject, matches, report
 from local.tools.sbom import Package, Sbom
 from shared.oci.digest import Digest
 from shared.reports import trivy
-from shared.reports.findings import Severity
+from shared.reports.findings import InvalidReport, Severity
 
 DIGEST = Digest.of(b"manifest")
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -110,6 +110,21 @@ def test_an_image_without_a_distribution_has_no_results_as_with_trivy():
     body = report(SUBJECT, Sbom(str(DIGEST), "", "", ()), [advisory()], NOW)
     assert "Results" not in body
     assert "OS" not in body["Metadata"]
+
+
+def test_all_packages_are_listed_with_what_they_were_built_from():
+    (result,) = report(SUBJECT, alpine(LIBSSL), [advisory()], NOW)["Results"]
+    (package,) = result["Packages"]
+    assert (package["Name"], package["Version"]) == ("libssl3", "3.1.4-r5")
+    assert (package["SrcName"], package["SrcVersion"]) == ("openssl", "3.1.4-r5")
+    assert package["Identifier"] == {"PURL": "pkg:apk/alpine/libssl3@3.1.4-r5"}
+
+
+def test_an_image_without_its_package_database_is_a_report_that_the_app_refuses():
+    body = report(SUBJECT, alpine(), [advisory()], NOW)
+    assert "Packages" not in body["Results"][0]  # as with Trivy, which only warns of it
+    with pytest.raises(InvalidReport, match=r"packages of alpine 3\.19\.1, found none"):
+        trivy.parse(json.dumps(body).encode(), subject=DIGEST)
 
 
 def test_findings_come_worst_first():

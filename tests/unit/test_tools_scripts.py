@@ -47,7 +47,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=20,
+            timeout=120,
         )
         return ended.returncode, ended.stdout, ended.stderr
 
@@ -113,7 +113,7 @@ def test_uv_is_asked(machine, tmp_path):
 
 def test_the_python_it_finds_here_is_a_313_with_venv():
     ended = subprocess.run(
-        [ROOT / "tools/find-python"], capture_output=True, text=True, check=True, timeout=20
+        [ROOT / "tools/find-python"], capture_output=True, text=True, check=True, timeout=120
     )
     code = "import ensurepip, sys, venv; print(*sys.version_info[:2], sep='.')"
     command = [ended.stdout.strip(), "-c", code]
@@ -219,7 +219,7 @@ def make(*arguments: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=120,
     ).stdout
 
 

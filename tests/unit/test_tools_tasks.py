@@ -126,7 +126,7 @@ def test_the_report_is_named_by_the_last_step_and_by_no_other():
 
 def test_the_scan_is_remote_quiet_offline_and_uses_our_own_databases():
     script = split(steps("scan.yaml")[1]["cmd"])[1]
-    for part in ("--image-src remote", "--quiet", "--offline-scan", "--skip-version-check",
+    for part in ("--image-src remote", "--quiet", "--offline-scan", "--list-all-pkgs", "--skip-version-check",
                  '--db-repository "$databases/', '--java-db-repository "$databases/', ">said.log 2>&1"):  # fmt: skip
         assert part in script
 
