@@ -51,7 +51,7 @@ plan: $(VENV)/.installed ## Show what a watch would do to the registries, and do
 # may take a comment for one of their own expressions. Only what is typed behind `make` counts: an OVERRIDE or a
 # DIGEST that some shell exported is nobody's word. (Nor is AS then make's assembler.)
 OPERATING := approve deny release explain candidates
-SAID := IMAGE DIGEST TAG COMMENT OVERRIDE AS STATE OBSERVED
+SAID := IMAGE DIGEST TAG COMMENT OVERRIDE AS STATE OBSERVED LIMIT
 $(foreach name,$(SAID),$(eval $(OPERATING): override export $(name) := \
 	$$(if $$(filter command,$$(origin $(name))),$$(value $(name)))))
 
@@ -60,7 +60,7 @@ approve: $(VENV)/.installed ## Approve a digest: IMAGE=, DIGEST=, COMMENT=; OVER
 deny: $(VENV)/.installed ## Deny a digest, for good: IMAGE=, DIGEST=, COMMENT=
 release: $(VENV)/.installed ## Let a digest go on although upstream withdrew it: IMAGE=, DIGEST=, COMMENT=
 explain: $(VENV)/.installed ## Say why an image is where it is: IMAGE=, DIGEST= or TAG=
-candidates: $(VENV)/.installed ## List candidates; IMAGE=, STATE=, OBSERVED=1 for some
+candidates: $(VENV)/.installed ## List candidates; IMAGE=, STATE=, OBSERVED=1 for some, LIMIT= for more
 $(OPERATING):
 	@$(PY) -m local.operate $@ --from-environment $(if $(filter command,$(origin ARGS)),$(ARGS))
 

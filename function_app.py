@@ -1,8 +1,12 @@
 """Every trigger and binding of Breakwater, and nothing else."""
 
 import logging
+from typing import TYPE_CHECKING
 
 import azure.functions as func
+
+if TYPE_CHECKING:
+    from handlers.signed_in import Answer
 
 # The SDKs tell of every request at INFO; the host would keep it all as the user's own log.
 logging.getLogger("azure").setLevel(logging.WARNING)
@@ -153,16 +157,19 @@ def api_status(req: func.HttpRequest) -> func.HttpResponse:
 # Operators: only their own tokens open these, which the handlers check; a function key is nobody.
 
 
+def _response(answer: "Answer") -> func.HttpResponse:
+    return func.HttpResponse(
+        answer.text, status_code=answer.status, headers=answer.headers, mimetype="application/json"
+    )
+
+
 @app.route(route="approve", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 def api_approve(req: func.HttpRequest) -> func.HttpResponse:
     """Approve a digest."""
     from handlers import api_approve as handler
     from shared.services import services
 
-    answer = handler.handle(services(), req.get_body(), req.headers)
-    return func.HttpResponse(
-        answer.text, status_code=answer.status, headers=answer.headers, mimetype="application/json"
-    )
+    return _response(handler.handle(services(), req.get_body(), req.headers))
 
 
 @app.route(route="deny", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -171,10 +178,7 @@ def api_deny(req: func.HttpRequest) -> func.HttpResponse:
     from handlers import api_deny as handler
     from shared.services import services
 
-    answer = handler.handle(services(), req.get_body(), req.headers)
-    return func.HttpResponse(
-        answer.text, status_code=answer.status, headers=answer.headers, mimetype="application/json"
-    )
+    return _response(handler.handle(services(), req.get_body(), req.headers))
 
 
 @app.route(route="release", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -183,10 +187,7 @@ def api_release(req: func.HttpRequest) -> func.HttpResponse:
     from handlers import api_release as handler
     from shared.services import services
 
-    answer = handler.handle(services(), req.get_body(), req.headers)
-    return func.HttpResponse(
-        answer.text, status_code=answer.status, headers=answer.headers, mimetype="application/json"
-    )
+    return _response(handler.handle(services(), req.get_body(), req.headers))
 
 
 @app.route(route="candidates", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -195,10 +196,7 @@ def api_candidates(req: func.HttpRequest) -> func.HttpResponse:
     from handlers import api_candidates as handler
     from shared.services import services
 
-    answer = handler.handle(services(), req.params, req.headers)
-    return func.HttpResponse(
-        answer.text, status_code=answer.status, headers=answer.headers, mimetype="application/json"
-    )
+    return _response(handler.handle(services(), req.params, req.headers))
 
 
 @app.route(route="explain", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -207,7 +205,4 @@ def api_explain(req: func.HttpRequest) -> func.HttpResponse:
     from handlers import api_explain as handler
     from shared.services import services
 
-    answer = handler.handle(services(), req.params, req.headers)
-    return func.HttpResponse(
-        answer.text, status_code=answer.status, headers=answer.headers, mimetype="application/json"
-    )
+    return _response(handler.handle(services(), req.params, req.headers))

@@ -8,6 +8,7 @@ from handlers.asked import expected, is_digest, query
 from handlers.explaining import explained
 from handlers.ruling import listed, tagged
 from handlers.signed_in import Answer, Refused, answered
+from shared.catalog import Catalog
 from shared.oci.digest import Digest
 from shared.oci.reference import is_path, is_tag
 from shared.operators import Operator, Role
@@ -25,10 +26,12 @@ def handle(services: Services, parameters: Mapping[str, str], headers: Mapping[s
         if ("digest" in given) == ("tag" in given):
             found = "both" if "tag" in given else None
             raise expected("digest", "either a digest or a tag", found)
-        digest = _resolved(services, name, given["tag"]) if "tag" in given else _digest(given)
-        answer = explained(services, name, digest)
+        asked = _tag(given["tag"]) if "tag" in given else _digest(given["digest"])
+        catalog = catalogs.current(services)
+        digest = asked if isinstance(asked, Digest) else _resolved(services, catalog, name, asked)
+        answer = explained(services, name, digest, catalog)
         if answer is None:
-            raise _unknown(services, name, digest)
+            raise _unknown(services, catalog, name, digest)
         told = list(_told(given, digest, answer))
         return Answer(200, {"told": told, **given, **answer, "digest": str(digest)})
 
@@ -44,26 +47,20 @@ def _told(given: Mapping[str, str], digest: Digest, answer: Mapping[str, Any]) -
     yield f"it is looked at again {answer['looked_at_again']}"
 
 
-def _unknown(services: Services, name: str, digest: Digest) -> Refused:
-    """Return the refusal, with what there is. Raises Refused when the catalog lists no such image."""
-    catalog = catalogs.current(services)
-    image = listed(services, catalog, name)
-    staging = catalog.staging.repository(name)
-    there = tagged(services, staging, image)
-    return Refused(404, f"nothing is known of {name}@{digest}; in {staging} there is {there}")
+def _digest(text: str) -> Digest:
+    if not is_digest(text):
+        raise expected("digest", "sha256:<64 hex digits>", text)
+    return Digest(text)
 
 
-def _digest(given: Mapping[str, str]) -> Digest:
-    if not is_digest(given["digest"]):
-        raise expected("digest", "sha256:<64 hex digits>", given["digest"])
-    return Digest(given["digest"])
+def _tag(text: str) -> str:
+    if not is_tag(text):
+        raise expected("tag", "a tag", text)
+    return text
 
 
-def _resolved(services: Services, name: str, tag: str) -> Digest:
+def _resolved(services: Services, catalog: Catalog, name: str, tag: str) -> Digest:
     """Resolve a tag in staging, where candidates are. Raises Refused."""
-    if not is_tag(tag):
-        raise expected("tag", "a tag", tag)
-    catalog = catalogs.current(services)
     image = listed(services, catalog, name)
     staging = catalog.staging.repository(name)
     found = services.data_plane.head(staging, tag)
@@ -71,3 +68,11 @@ def _resolved(services: Services, name: str, tag: str) -> Digest:
         there = tagged(services, staging, image)
         raise Refused(404, f"staging has no {staging.tagged(tag)}; there is {there}")
     return found.digest
+
+
+def _unknown(services: Services, catalog: Catalog, name: str, digest: Digest) -> Refused:
+    """Return the refusal, with what there is. Raises Refused when the catalog lists no such image."""
+    image = listed(services, catalog, name)
+    staging = catalog.staging.repository(name)
+    there = tagged(services, staging, image)
+    return Refused(404, f"nothing is known of {name}@{digest}; in {staging} there is {there}")

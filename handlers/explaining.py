@@ -20,12 +20,14 @@ from shared.services import Services
 from shared.values import ManifestEntry, Row
 
 
-def explained(services: Services, image_name: str, digest: Digest) -> dict[str, Any] | None:
+def explained(
+    services: Services, image_name: str, digest: Digest, catalog: Catalog | None = None
+) -> dict[str, Any] | None:
     """Say, ready for JSON, why a digest of an image is where it is; None when nothing is known of it.
 
     Nothing is started, followed or written: asking changes nothing.
     """
-    catalog = catalogs.current(services)
+    catalog = catalog or catalogs.current(services)
     image = catalogs.image(services, catalog, image_name)
     subject = Subject(image_name, digest, new_trace())
     rows = {row.key: row for row in services.ledger.rows(subject.id)}

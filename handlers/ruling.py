@@ -61,11 +61,10 @@ def rule(services: Services, who: Operator, kind: RulingKind, asked: Asked) -> A
     """
     place = _place(services, kind, asked)
     said = services.rulings.of(place.image.name, asked.digest)
-    denial = next((each for each in said if each.kind is RulingKind.DENY), None)
-    if denial is not None and kind is not RulingKind.DENY:
+    refused = _denied(said, kind)
+    if refused is not None:
         _journal(services, place.subject, said)
-        message = f"{_sentence(denial)}. That is final for this digest: it cannot be {_DONE[kind]}"
-        raise Refused(409, message)
+        raise refused
     withdrawn = _withdrawn(place)
     before = next((each for each in said if _covers(each, kind, asked.override, withdrawn)), None)
     ruling = before or services.rulings.add(_attached(services, place, who, kind, asked))
@@ -78,6 +77,15 @@ def rule(services: Services, who: Operator, kind: RulingKind, asked: Asked) -> A
         *_where(services, place, ruling),
     ]
     return Answer(200, {"told": told, **_body(ruling), "trace": place.subject.trace})
+
+
+def _denied(said: Iterable[Ruling], kind: RulingKind) -> Refused | None:
+    """Return the refusal of whatever else is said of a digest that was denied."""
+    denial = next((each for each in said if each.kind is RulingKind.DENY), None)
+    if denial is None or kind is RulingKind.DENY:
+        return None
+    message = f"{_sentence(denial)}. That is final for this digest: it cannot be {_DONE[kind]}"
+    return Refused(409, message)
 
 
 def _covers(
@@ -245,7 +253,10 @@ def _where(services: Services, place: Place, ruling: Ruling) -> tuple[str, ...]:
 
 
 def _told(services: Services, place: Place, ruling: Ruling) -> Iterable[str]:
-    """Say what the ruling means where the digest is now."""
+    """Say what the ruling means where the digest is now. Raises Refused where it was denied meanwhile."""
+    refused = _denied(services.rulings.of(ruling.image, ruling.digest), ruling.kind)
+    if refused is not None:
+        raise refused
     held = services.data_plane.manifest_entry(place.base, ruling.digest)
     names = [place.base.tagged(tag) for tag in place.image.tags if held and tag in held.tags]
     promoted = " and ".join(names)

@@ -67,7 +67,7 @@ def _values(given: argparse.Namespace, environment: Mapping[str, str]) -> dict[s
 
     There they are no part of a command line, whatever somebody's comment consists of.
     """
-    names = ("image", "digest", "tag", "comment", "override", "as", "state", "observed")
+    names = ("image", "digest", "tag", "comment", "override", "as", "state", "observed", "limit")
     options = {name: getattr(given, f"{name}_") for name in names}
     if given.from_environment:
         options = {name: options[name] or environment.get(name.upper(), "") for name in names}
@@ -114,13 +114,14 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         ("as", "the local Azure only: who asks (default: alice)"),
         ("state", "candidates: only those in this state"),
         ("observed", "candidates: 1 for those that enforce would have stopped"),
+        ("limit", "candidates: how many, the last changed first (the app's own limit: 100)"),
     ):
         parser.add_argument(f"--{name}", dest=f"{name}_", default="", metavar="TEXT", help=what)
     parser.add_argument("--json", action="store_true", help="print the whole answer as JSON")
     parser.add_argument(
         "--from-environment",
         action="store_true",
-        help="take what is not given from IMAGE, DIGEST, TAG, COMMENT, OVERRIDE, AS, STATE, OBSERVED",
+        help="take what is not given from IMAGE, DIGEST, TAG, COMMENT, OVERRIDE, AS, STATE, OBSERVED, LIMIT",
     )
     parser.add_argument(
         "--work",

@@ -18,7 +18,7 @@ _TAKES: Mapping[str, tuple[str, ...]] = {
     "deny": (),
     "release": ("comment",),
     "explain": ("digest", "tag"),
-    "candidates": ("image", "state", "observed"),
+    "candidates": ("image", "state", "observed", "limit"),
 }
 _TAG = (
     "TAG: may name something else by now, so {command} takes a DIGEST; "

@@ -22,9 +22,10 @@ Every key a catalog (`catalog.yaml`) may have. This page and [the schema](catalo
 complete and check the file, are generated from one model; `python -m shared.catalog --docs` prints this page,
 `python -m shared.catalog FILE` checks a catalog, and tells every fault there is with its line.
 
-A catalog is plain YAML. A key that is not on this page is a fault, and so are a key without a value, a key given
-twice, and text that YAML reads as a number: write `tags: ["3.10"]`. A duration is a whole number and a unit, `m`, `h`
-or `d`. Files are named relative to the catalog. Begin at the [top level](#{_TOP.lower().replace(" ", "-")}).
+A catalog is plain YAML 1.2, where `yes` and `on` are text and `010` is ten. A key that is not on this page is a fault,
+and so are a key without a value, a key given twice, a merge key (`<<`), a tag (`!!str`), and text that YAML reads as a
+number: write `tags: ["3.10"]`. A duration is a whole number of at most four digits and a unit, `m`, `h` or `d`. Files
+are named relative to the catalog. Begin at the [top level](#{_TOP.lower().replace(" ", "-")}).
 """
 
 type _Section = tuple[str, type[BaseModel], tuple[str, ...]]  # its title, what it is of, its paths

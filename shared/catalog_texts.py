@@ -143,7 +143,7 @@ def _day(text: str) -> bool:
 
 type Duration = Annotated[
     str,
-    Must("a duration like 90m, 24h or 7d", duration),
+    Must("a duration like 90m, 24h or 7d, of at most four digits", duration),
     Field(json_schema_extra={"pattern": "^[0-9]{1,4}[mhd]$"}),
 ]
 type Settle = Annotated[

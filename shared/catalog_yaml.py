@@ -72,14 +72,32 @@ def read(text: str) -> tuple[Node, tuple[Doubled, ...]]:
     try:
         return reader.document(), tuple(reader.doubled)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise Unreadable(line, "YAML", error.problem or error.context or "something else") from None
+        raise _unreadable(error, text) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else 1
         raise Unreadable(line, "printable text", f"{error.reason}") from None
     except yaml.YAMLError as error:
         raise Unreadable(1, "YAML", str(error)) from None
+
+
+def _unreadable(error: yaml.MarkedYAMLError, text: str) -> Unreadable:
+    """Put the parser's own words into ours: most of its errors are a tab, or a text that needs quotes."""
+    mark = error.problem_mark or error.context_mark
+    number, column = (mark.line, mark.column) if mark else (0, 0)
+    here = (text.splitlines() or [""])[number : number + 1]
+    letter = "".join(here)[column : column + 1]
+    problem = error.problem or error.context or "something else"
+    if letter == "\t":
+        return Unreadable(number + 1, "spaces to indent with", "a tab")
+    if problem == "found character that cannot start any token":
+        expected = "text (what begins like this needs quotes)"
+        return Unreadable(number + 1, expected, quoted(letter))
+    if problem == "mapping values are not allowed in this context":
+        return Unreadable(number + 1, "no `:` here (a text with one needs quotes)", "one")
+    wanted = problem.partition("not find expected ")[2]
+    if wanted:
+        return Unreadable(number + 1, f"YAML ({wanted})", "something else")
+    return Unreadable(number + 1, "YAML", problem.removeprefix("found "))
 
 
 def plain(node: Node) -> Plain:

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from shared.entra.metadata import Published
-from shared.errors import BreakwaterError
+from shared.errors import BreakwaterError, Transient
 from shared.ports import Clock
 
 _FRESH = timedelta(days=1)  # then they are fetched anew, though no unknown key asks for it
 _PAUSE = timedelta(minutes=1)  # between two fetches, so that nobody can make us flood the directory
 _AFTER_FAILURE = timedelta(seconds=10)  # while there is no key at all
+_SOON = 5.0  # seconds; a directory that answers does so in less
 
 
 class Keys:
@@ -30,24 +31,33 @@ class Keys:
     def find(self, key: str) -> tuple[str, RSAPublicKey] | None:
         """Return the issuer and its key of this id, or None where the directory publishes none.
 
-        Raises what the last fetch raised where that leaves it open. Keys that are known go on while the
-        directory cannot be reached.
+        Raises what the last fetch raised where that leaves it open, Transient while another one fetches.
+        Keys that are known go on while the directory cannot be reached.
         """
         known = self._known(key)
         if known is None:
-            with self._lock:  # whoever waited may find it here
-                known = self._known(key)
-                if known is None:
-                    self._refresh()
-                    known = self._known(key)
-                if known is None and self._failure is not None:
-                    raise self._failure.with_traceback(None)  # else each raise would add to it
+            known = self._found(key)
         elif self._is_old() and self._lock.acquire(blocking=False):
             try:  # the others go on with what is known
                 self._refresh()
             finally:
                 self._lock.release()
             known = self._known(key)
+        return known
+
+    def _found(self, key: str) -> tuple[str, RSAPublicKey] | None:
+        if self._is_due():
+            # Once there are keys, one alone waits for others: strangers' would else hold every thread.
+            if not self._lock.acquire(blocking=self._published is None):
+                message = "the directory's keys are being read"
+                raise Transient(message, retry_after=_SOON)
+            try:
+                self._refresh()
+            finally:
+                self._lock.release()
+        known = self._known(key)
+        if known is None and self._failure is not None:
+            raise self._failure.with_traceback(None)  # else each raise would add to it
         return known
 
     def _known(self, key: str) -> tuple[str, RSAPublicKey] | None:
@@ -58,12 +68,15 @@ class Keys:
     def _is_old(self) -> bool:
         return self._fetched is not None and self._clock.now() - self._fetched >= _FRESH
 
-    def _refresh(self) -> None:
-        """Fetch, unless that was tried a moment ago."""
-        now = self._clock.now()
+    def _is_due(self) -> bool:
         pause = _PAUSE if self._published else _AFTER_FAILURE
-        if self._tried is not None and now - self._tried < pause:
+        return self._tried is None or self._clock.now() - self._tried >= pause
+
+    def _refresh(self) -> None:
+        """Fetch, unless that was tried a moment ago: whoever waited may find it done."""
+        if not self._is_due():
             return
+        now = self._clock.now()
         try:
             self._published, self._fetched, self._failure = self._fetch(), now, None
         except BreakwaterError as error:

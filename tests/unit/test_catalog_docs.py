@@ -88,7 +88,7 @@ def test_the_example_of_a_section_is_a_catalog_that_shows_it(section):
     [
         (GateDocument, "fixable_only", "true or false"),
         (GateDocument, "block", "`low`, `medium`, `high` or `critical`"),
-        (GateDocument, "age", "a duration like 90m, 24h or 7d"),
+        (GateDocument, "age", "a duration like 90m, 24h or 7d, of at most four digits"),
         (GateDocument, "require", "a list, each: `sbom` or `signature`"),
         (TagsDocument, "newest", "a whole number from 1 to 100"),
         (UpstreamDocument, "rate", "a number above 0, at most 1000"),

@@ -82,7 +82,7 @@ def test_an_image_s_list_replaces_the_defaults(own: str, require: tuple[Requirem
 # What a gate says, then the one fault: its key, what was expected and what found.
 ONE_FAULT = [
     ("max_age: week", "max_age", "a duration like 24h or 7d", "'week'"),
-    ("max_age: 7", "max_age", "text", "7"),
+    ("max_age: 7", "max_age", "a duration like 24h or 7d", "7 (a number)"),
     ("max_age: 59m", "max_age", "at least 1h, or 0h for any", "'59m'"),
     ("max_database_age: 1m", "max_database_age", "at least 1h, or 0h for any", "'1m'"),
     ("suppressed: yes", "suppressed", "'count' or 'ignore'", "'yes'"),

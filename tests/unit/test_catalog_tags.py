@@ -79,6 +79,8 @@ ONE_FAULT = [
     ("{ names: [a], prereleases: true }", ".prereleases", "`suffix` beside it", "none"),
     ("{ semver: 3 }", ".semver", "text", 'text needs quotes: "3"'),
     ("{ semver: '' }", ".semver", "1 to 200 characters", "''"),
+    ("{ semver: '3', newest: true }", ".newest", "a whole number", "true (no number)"),
+    ("{ semver: '3', newest: 1e1 }", ".newest", "a whole number", "1e1 (a number)"),
     ("{ semver: '>=3.12 <soon' }", ".semver", "a version like 1.2", "'>=3.12 <soon'"),
     ("{ semver: '>3 <2' }", ".semver", "a range that some version is in", "'>3 <2'"),
     ("{ semver: '>=3.15-rc1' }", ".semver", "`prereleases: true` beside", "'>=3.15-rc1'"),

@@ -164,7 +164,7 @@ def test_an_image_says_over_the_defaults_how_it_is_watched(defaults: str, own: s
         ("{ settle: 25h }", "settle", "at most 24h"),
         ("{ settle: 2d }", "settle", "at most 24h"),
         ("{ settle: soon }", "settle", "a duration like 5m or 2h"),
-        ("{ settle: 5 }", "settle", "text"),
+        ("{ settle: 5 }", "settle", "a duration like 5m or 2h"),
         ("{ equivalent: 1 }", "equivalent", "true or false"),
         ("{ setle: 5m }", "setle", "did you mean 'settle'?"),
     ],

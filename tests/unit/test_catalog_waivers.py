@@ -145,3 +145,28 @@ def test_the_command_says_what_has_expired_and_what_will_not_for_years(
     notes = capsys.readouterr().out.splitlines()[1:]
     said = f"{place}: note: The waiver of CVE-2025-0001 for node {told}"
     assert notes == ([said] if told else [])
+
+
+def test_only_so_many_names_are_compared_for_a_hint_and_every_idle_waiver_is_noted():
+    # Each comparison is slow: 500 waivers with 500 images took a minute on a busy machine.
+    many = 400
+    images = "".join(
+        f"  - {{ source: docker.io/team/image-{number}, tags: [a] }}\n" for number in range(many)
+    )
+    waivers = with_waivers(*({"image": f"team/imag-{number}"} for number in range(many)))
+    notes = load("x", waivers.replace("images:\n", f"images:\n{images}")).notes
+    assert len(notes) == many
+    hinted = ["did you mean team/image-" in each for each in notes]
+    assert any(hinted)
+    assert sum(hinted) * many <= 5_000
+
+
+def test_a_waiver_by_name_and_one_by_glob_are_told_from_idle_ones():
+    changes = ({"image": each} for each in ("node", "n?de", "*", "nod", "node/x", "n?d"))
+    noted = " ".join(loaded(*changes).notes)
+    assert [each for each in ("nod", "node/x", "n?d") if f"matches {each}" in noted] == [
+        "nod",
+        "node/x",
+        "n?d",
+    ]
+    assert noted.count("waives nothing") == 3

@@ -21,9 +21,14 @@ def faults_of(text: str | bytes) -> tuple[Fault, ...]:
         ("# only a comment\n", 1, "a catalog", "nothing"),
         ("just text", 1, "keys and values", "'just text'"),
         ("- a\n- b\n", 1, "keys and values", "a list"),
-        ("a: 1\nb: [1,\n", 3, "YAML", ""),
-        ("a: 1\n\tb: 2\n", 2, "YAML", ""),
-        ("a: b: c\n", 1, "YAML", ""),
+        ("a: 1\nb: [1,\n", 3, "YAML (node content)", "something else"),
+        ("a: 1\n\tb: 2\n", 2, "spaces to indent with", "a tab"),
+        ("a:\n\tb: 2\n", 2, "spaces to indent with", "a tab"),
+        ("a:\n  - é\n  -\tb: 2\n", 3, "spaces to indent with", "a tab"),
+        ("a: b: c\n", 1, "no `:` here (a text with one needs quotes)", "one"),
+        ("a: @b\n", 1, "text (what begins like this needs quotes)", "'@'"),
+        ("a: 'b\n", 2, "YAML", "unexpected end of stream"),
+        ("a: [1, 2\nb: 3\n", 2, "',' or ']'", "something else"),
         ("a: 1\n---\nb: 2\n", 2, "one document", "a second one"),
         ("a: 1\nb: !!python/object:os.system x\n", 2, "without tags", "python"),
         ("a: *nobody\n", 1, "an alias of something written above", "*nobody"),
@@ -52,6 +57,22 @@ def test_aliases_that_multiply_are_refused_before_they_are_written_out():
     chain = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 100))
     (fault,) = faults_of(chain)
     assert "nesting" in fault.expected
+
+
+@pytest.mark.parametrize(
+    ("written", "found"), [("yes", "'yes'"), ("on", "'on'"), ("0x1F", "'0x1F'"), ("010", "010")]
+)
+def test_yaml_1_2_has_fewer_words_for_true_and_for_numbers(written: str, found: str):
+    (fault,) = faults_of(CATALOG.replace("gate: { ", f"gate: {{ fixable_only: {written}, ", 1))
+    assert (fault.expected, fault.found.partition(" ")[0]) == ("true or false", found)
+
+
+def test_a_merge_key_and_a_tag_are_faults():
+    merged = CATALOG + "  - { <<: *x, source: docker.io/library/x, tags: [a] }\n"
+    (fault,) = faults_of(merged.replace("*x", "x"))
+    assert fault.found == "'<<'"
+    (fault,) = faults_of(merged.replace("<<: *x", "name: !!str x"))
+    assert fault.expected == "plain YAML without tags"
 
 
 def test_an_alias_stands_for_what_it_names():

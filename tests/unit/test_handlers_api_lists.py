@@ -150,6 +150,28 @@ def test_a_tag_is_explained_as_the_digest_staging_holds_under_it():
     assert said["told"][0] == f"node@{desk.digest} (staging's {TAG}):"
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [{"tag": TAG}, {"tag": "8"}, {"digest": str(a_digest(9))}],
+    ids=["tag", "none", "unknown"],
+)
+def test_whatever_is_explained_the_catalog_is_read_once(
+    asked: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    desk = Desk()  # else a tag might be resolved by one catalog, and explained by the next
+    source, reads = desk.machine.services.catalog_source, []
+    read = source.catalog
+
+    def counted() -> tuple[str, str]:
+        reads.append("catalog")
+        return read()
+
+    monkeypatch.setattr(source, "catalog", counted)
+    desk.gets("explain", image="node", **asked)
+
+    assert reads == ["catalog"]
+
+
 def test_explaining_changes_nothing():
     desk = Desk()
     ledger = desk.machine.world.ledger

@@ -167,9 +167,12 @@ def test_a_denial_that_comes_between_stays_a_denial():
     first.says("deny")
     second.machine.world.rulings = Meanwhile(first.machine.world.rulings.added[0])
 
-    second.says("approve")
+    answer = second.says("approve")
 
     assert [kind for kind, _ in second.rulings] == ["deny", "approve"]
+    assert answer.status == 409  # else an operator would wait for what never comes
+    assert "was denied by Operator" in error(answer)
+    assert second.looks == 1
     assert second.says("approve").status == 409
 
 

@@ -64,6 +64,7 @@ def test_questions_are_got():
         "GET", "/api/candidates", {"state": "held", "observed": "1"}
     )
     assert request({"observed": "0"}, "candidates") == Request("GET", "/api/candidates")
+    assert request({"limit": "500"}, "candidates").query == {"limit": "500"}
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,15 @@ def test_questions_are_got():
 def test_options_that_make_no_request_are_named(command: str, given: dict[str, str], told: str):
     with pytest.raises(NotAsked, match=told):
         request(given, command)
+
+
+def test_more_candidates_are_asked_for_as_the_answer_tells():
+    app = App(
+        told=["1200 candidates; the 100 that changed last are shown, and limit may be up to 1000"]
+    )
+    assert run(app, "candidates", "--limit=1000") == operate.OK
+    assert run(app, "candidates", "--from-environment", LIMIT="7") == operate.OK
+    assert [wanted.query for _, wanted in app.asked] == [{"limit": "1000"}, {"limit": "7"}]
 
 
 def test_the_answer_s_sentences_are_printed(capsys: pytest.CaptureFixture[str]):

@@ -25,7 +25,7 @@ def make(folder: Path, *arguments: str, script: str = PYTHON, **environment: str
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=120,
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HOME": str(folder)} | environment,
     )
@@ -63,7 +63,7 @@ def test_only_what_is_typed_counts_and_nothing_that_lies_about_in_the_environmen
 
 
 def test_a_stray_override_in_the_environment_overrides_nothing(tmp_path: Path):
-    script = PYTHON.replace('"$IMAGE" "$COMMENT" "$AS"', '"$OVERRIDE" "$DIGEST" "$TAG"')
-    stray = {"OVERRIDE": "1", "DIGEST": "d", "TAG": "t"}
+    script = PYTHON.replace('"$IMAGE" "$COMMENT" "$AS"', '"$OVERRIDE" "$DIGEST" "$LIMIT"')
+    stray = {"OVERRIDE": "1", "DIGEST": "d", "LIMIT": "7"}
     assert make(tmp_path, "approve", script=script, **stray)[1:] == ["", "", ""]
     assert make(tmp_path, "approve", "OVERRIDE=1", script=script)[1:] == ["1", "", ""]

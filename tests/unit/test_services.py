@@ -16,7 +16,7 @@ HEAVY = "azure", "aiohttp", "requests", "jwt", "cryptography"
 def _loaded(code: str) -> set[str]:
     code += "; import sys; print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     return set(done.stdout.split())
 
