@@ -1,7 +1,7 @@
 """Gathering the facts about a candidate from registries and ledger."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from handlers import comparing, excuses, foreign, records, runs, staging
@@ -12,7 +12,7 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import Descriptor, Manifest
 from shared.oci.reference import Repository
-from shared.policy import promotion
+from shared.policy import attested, promotion
 from shared.policy.candidate import Promote, State, decide, platform_to_test
 from shared.policy.facts import Facts, Staged, Tested, Watched
 from shared.policy.look import Look
@@ -46,10 +46,14 @@ _MOST_CONTENTS = 50  # manifests in an index, nested ones and itself included
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Our decision on a digest, and the reports and results it names."""
+    """Our decision on a digest, what it says, and what is kept with it.
+
+    `named` are the reports, results and rulings it names, and every other decision of ours with what that names.
+    """
 
     digest: Digest
     named: tuple[Digest, ...]
+    content: bytes = field(default=b"", repr=False, compare=False)  # the digest says which
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,18 +197,22 @@ def trusted(
     digest: Digest,
     referrers: Iterable[Descriptor],
     *,
-    naming: Digest | None = None,
+    saying: bytes = b"",
 ) -> Decided | None:
     """Return the first of these referrers that is our decision by its content, not by its label.
 
-    With `naming`, only one that names this: an approval, say, that was not given yet when an earlier one was attached.
+    With `saying`, only one that says what this statement does: what an earlier verdict rested on is not believed
+    of this one.
     """
-    for each in referrers:
-        if each.artifact_type == media_types.DECISION_ARTIFACT:
-            names = _read_decision(services, base, digest, each.digest)
-            if names is not None and (naming is None or naming in names):
-                return Decided(each.digest, names)
-    return None
+    labelled = (each for each in referrers if each.artifact_type == media_types.DECISION_ARTIFACT)
+    read = (_read_decision(services, base, digest, each.digest) for each in labelled)
+    ours = [each for each in read if each is not None]
+    fitting = (each for each in ours if not saying or attested.says(each.content, saying))
+    found = next(fitting, None)
+    if found is None:
+        return None
+    others = (named for each in ours if each != found for named in (each.digest, *each.named))
+    return replace(found, named=tuple(dict.fromkeys((*found.named, *others))))
 
 
 def contents(services: Services, repository: Repository, digest: Digest) -> list[Manifest] | str:
@@ -229,14 +237,15 @@ def contents(services: Services, repository: Repository, digest: Digest) -> list
 
 def _read_decision(
     services: Services, base: Repository, digest: Digest, referrer: Digest
-) -> tuple[Digest, ...] | None:
+) -> Decided | None:
     try:
         manifest = services.data_plane.manifest(base, referrer)
         blob = promotion.decided(manifest, digest) if manifest else None
         content = services.data_plane.blob(base, blob, _LARGEST_DECISION) if blob else b""
     except Permanent:
         return None
-    return promotion.named(content, base, digest)
+    names = promotion.named(content, base, digest)
+    return Decided(referrer, names, content) if names is not None else None
 
 
 def _adopted(rows: tuple[Row, ...]) -> frozenset[str]:

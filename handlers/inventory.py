@@ -15,6 +15,7 @@ from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
 from shared.operators import Ruling
 from shared.policy import promotion
+from shared.policy.attested import says
 from shared.policy.facts import Facts
 from shared.policy.promotion import Base, Held
 from shared.services import Services
@@ -30,7 +31,8 @@ type _Entry = tuple[Digest, Locks]
 class Inventory:
     """What one `advance` reads, once; it is told of every step, and forgets what a step changed.
 
-    The candidate is claimed, so nobody else promotes it meanwhile, and the next `advance` reads anew.
+    The candidate is claimed, so nobody else promotes it meanwhile, and the next `advance` reads anew. `verdict` is
+    the statement that the decision has to make; b"" where nothing is left to decide, and any of ours will do.
     """
 
     services: Services
@@ -40,6 +42,7 @@ class Inventory:
     staging: Repository
     base: Repository
     approval: Ruling | None = None
+    verdict: bytes = field(default=b"", repr=False)
     _decision: gathering.Decided | None = None
     _manifest: Manifest | None = None
     _offered: dict[Digest, tuple[Digest, ...]] | None = None
@@ -49,9 +52,10 @@ class Inventory:
     _held: dict[str, Held] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Take over the decision that gathering found."""
-        if isinstance(self.facts, gathering.Gathered):
-            self._decision = self.facts.decision
+        """Take over the decision that gathering found, if it is this verdict's."""
+        found = self.facts.decision if isinstance(self.facts, gathering.Gathered) else None
+        if found is not None and (not self.verdict or says(found.content, self.verdict)):
+            self._decision = found
 
     def take(self) -> Base:
         """Return what base holds; the locks and the stable tags only once they are next in turn."""
@@ -177,13 +181,10 @@ class Inventory:
 
     def _decided(self) -> gathering.Decided | None:
         if self._decision is None:
-            listed, ruling = self._referrers(self.subject.digest), self.approval
+            digest = self.subject.digest
+            listed = self._referrers(digest)
             self._decision = gathering.trusted(
-                self.services,
-                self.base,
-                self.subject.digest,
-                listed,
-                naming=ruling.referrer if ruling is not None else None,
+                self.services, self.base, digest, listed, saying=self.verdict
             )
         return self._decision
 

@@ -1,7 +1,6 @@
 """Looking at a candidate: gather, decide, apply, until something has to be waited for."""
 
 import secrets
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from handlers import catalogs, gathering, importing, promoting, starting
@@ -158,16 +157,7 @@ def _promote(
 ) -> After:
     if decision.state is State.PROMOTING:
         record(services, subject, State.PROMOTING, decision.reasons, decision=decision)
-    task = promoting.Promotion(
-        catalog,
-        facts.image,
-        subject,
-        facts,
-        tags,
-        decision.reasons,
-        decision.grounds,
-        decision.enforced,
-    )
+    task = _task(catalog, facts, subject, decision, tags)
     match promoting.advance(services, task):
         case promoting.Busy():
             return again(services)
@@ -183,6 +173,21 @@ def _promote(
             return REST
 
 
+def _task(
+    catalog: Catalog, facts: Facts, subject: Subject, decision: Decision, tags: tuple[str, ...]
+) -> promoting.Promotion:
+    return promoting.Promotion(
+        catalog,
+        facts.image,
+        subject,
+        facts,
+        tags,
+        decision.reasons,
+        decision.grounds,
+        decision.enforced,
+    )
+
+
 def _move(services: Services, task: promoting.Promotion, tag: str) -> After:
     """Move a stable tag: lease it, gather and decide once more inside the lease, then move."""
     with claim(services, f"tag:{task.base}:{tag}") as leased:
@@ -192,7 +197,11 @@ def _move(services: Services, task: promoting.Promotion, tag: str) -> After:
         decision = decide(facts, services.clock.now())
         if not isinstance(decision.action, Promote) or tag not in decision.action.tags:
             return ON
-        match promoting.advance(services, replace(task, facts=facts), may_move=tag):
+        # Whatever changed since: what moves the tag is this verdict, and so is what says why.
+        task = _task(task.catalog, facts, task.subject, decision, decision.action.tags)
+        if decision.state is State.PROMOTING:
+            record(services, task.subject, State.PROMOTING, decision.reasons, decision=decision)
+        match promoting.advance(services, task, may_move=tag):
             case promoting.Busy():
                 return again(services)
             case promoting.Failed(reason):

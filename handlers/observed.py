@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from handlers.recording import STATE, enforced, say
+from handlers.recording import PROMOTIONS, STATE, enforced, say
 from shared.catalog import Catalog, Mode
 from shared.policy.candidate import State
 from shared.services import Services
@@ -26,8 +26,9 @@ def report(services: Services, catalog: Catalog, trace: str) -> None:
     if any(row.values["day"] == today for row in services.ledger.rows(_REPORTED)):
         return
     observing = {each.name for each in catalog.images if each.gate.mode is Mode.OBSERVE}
-    if not observing:
-        return
+    promotions = services.ledger.rows(PROMOTIONS) if observing else ()
+    if not any(_is_counted(row.key, row.values["at"], now, observing) for row in promotions):
+        return  # to learn that from the candidates would be to read them all, at every sweep
     recent = [row for row in services.ledger.all(STATE) if _is_recent(row, now, observing)]
     if not recent:
         return
@@ -43,11 +44,13 @@ def report(services: Services, catalog: Catalog, trace: str) -> None:
 
 def _is_recent(row: Row, now: datetime, observing: set[str]) -> bool:
     values = row.values
-    if values["image"] not in observing or values["state"] != State.PROMOTED.value:
-        return False
-    if values.get("rule", "") not in _PASSED:
-        return False  # a rule refuses it: others promoted it, before Breakwater
-    return datetime.fromisoformat(str(values["since"])) > now - _DAY
+    if values["state"] != State.PROMOTED.value or values.get("rule", "") not in _PASSED:
+        return False  # or a rule refuses it: others promoted it, before Breakwater
+    return _is_counted(values["image"], values.get("told") or values["since"], now, observing)
+
+
+def _is_counted(image: object, at: object, now: datetime, observing: set[str]) -> bool:
+    return image in observing and datetime.fromisoformat(str(at)) > now - _DAY
 
 
 def _would_have_stopped(rows: list[Row]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.oci.tags import unique_tag
+from shared.operators import RulingKind
 from shared.policy import promotion, vulns
 from shared.policy.actions import Enforced, Grounds
 from shared.policy.facts import Facts
@@ -64,6 +65,12 @@ class Promotion:
     def base(self) -> Repository:
         """Where it goes to."""
         return self.catalog.base.repository(self.image.name)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether base holds it under all its tags with a decision of ours: no verdict was passed to get here."""
+        held = all(self.facts.base.get(tag) == self.subject.digest for tag in self.tags)
+        return held and self.facts.decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,7 @@ def _steps(services: Services, task: Promotion, may_move: str) -> Advance:
         task.staging,
         task.base,
         task.grounds.approval,
+        b"" if task.is_done else _statement(task),
     )
     until = services.clock.now() + _LONGEST
     for _ in range(_MOST_STEPS):
@@ -144,6 +152,8 @@ def _steps(services: Services, task: Promotion, may_move: str) -> Advance:
                 stopped = _copy_all(services, task, inventory, digests)
             case MoveTag(tag) if tag != may_move:
                 return Judge(tag)
+            case MoveTag() if _denied(services, task):
+                return Busy()  # since it was judged: the next look rejects it
             case _:
                 stopped = None
                 _apply(services, task, inventory, step)
@@ -153,6 +163,12 @@ def _steps(services: Services, task: Promotion, may_move: str) -> Advance:
         if not may_move and services.clock.now() >= until:
             break
     return Busy()
+
+
+def _denied(services: Services, task: Promotion) -> bool:
+    """Tell whether an operator has denied it by now: nothing else could still stop the tag."""
+    said = services.rulings.of(task.image.name, task.subject.digest)
+    return any(each.kind is RulingKind.DENY for each in said)
 
 
 def _forget_copies(services: Services, task: Promotion) -> None:
@@ -230,16 +246,7 @@ def _locked(wanted: Mapping[str | Digest, Locks]) -> str:
 
 def _attach(services: Services, task: Promotion, inventory: Inventory) -> Digest:
     found = vulns.statements(task.facts, task.base)
-    content = statement(
-        task.facts,
-        base=task.base,
-        tags=task.tags,
-        reasons=task.reasons,
-        catalog=task.catalog.digest_of_text,
-        grounds=task.grounds,
-        enforced=task.enforced,
-    )
-    said = [(PREDICATE, content), *((vulns.PREDICATE, each) for each in found)]
+    said = [(PREDICATE, _statement(task)), *((vulns.PREDICATE, each) for each in found)]
     return services.data_plane.attach_layers(
         task.base,
         inventory.manifest().descriptor,
@@ -250,6 +257,18 @@ def _attach(services: Services, task: Promotion, inventory: Inventory) -> Digest
             for predicate, each in said
         ],
         annotations={"io.breakwater.candidate": task.subject.id},
+    )
+
+
+def _statement(task: Promotion) -> bytes:
+    return statement(
+        task.facts,
+        base=task.base,
+        tags=task.tags,
+        reasons=task.reasons,
+        catalog=task.catalog.digest_of_text,
+        grounds=task.grounds,
+        enforced=task.enforced,
     )
 
 
@@ -278,5 +297,4 @@ def _copy_all(
             inventory.arrived(each)
         else:
             stops.append(stop)
-    failed = next((stop for stop in stops if isinstance(stop, Failed)), None)
-    return failed or next(iter(stops), None)
+    return next((stop for stop in stops if isinstance(stop, Failed)), next(iter(stops), None))

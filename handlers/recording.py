@@ -16,10 +16,13 @@ from shared.services import Services
 from shared.values import Entry, Row
 
 STATE = "state"
+PROMOTIONS = "promotions"  # the ledger's subject of when each image had its last promotion
 _KEPT = 1_500  # characters of what else a row says in sentences: it has to hold the reasons too
 _ANNOUNCED = frozenset({State.PROMOTED, State.REJECTED, State.FAILED, State.HELD})
-# A scan that is done again and brings the same verdict is no news.
-_LASTING, _ASKING = {State.REJECTED, State.HELD}, {State.SCANNING, State.TESTING}
+# A scan that is done again and brings the same verdict is no news, nor is what staging lost and got back.
+_LASTING = {State.REJECTED, State.HELD, State.PROMOTED}
+_ARRIVING = {State.DETECTED, State.IMPORTING}
+_ASKING = {*_ARRIVING, State.SCANNING, State.TESTING}
 
 type _Value = str | int | float | bool
 
@@ -68,33 +71,41 @@ def record(
         note(services, subject, state.value, reasons, once=change, announce=news)
     elif before is not None and before.due == due and verdict.items() <= old.items():
         return
+    now = services.clock.now().isoformat()
+    told = _told(state, announced, old, now)
+    if state is State.PROMOTED and told["told"] == now:
+        # Before the row itself: who asks when there is something to count must not miss it.
+        services.ledger.upsert(Row(PROMOTIONS, subject.image, {"at": now}))
     values = {
         "image": subject.image,
         "digest": str(subject.digest),
         "state": state.value,
         "reasons": said,
-        "since": old["since"] if same and "since" in old else services.clock.now().isoformat(),
+        "since": old["since"] if same and "since" in old else now,
         "trace": subject.trace,
-        "announced": announced or _still(state, old),
     }
-    services.ledger.upsert(Row(subject.id, STATE, values | verdict, due=due))
+    services.ledger.upsert(Row(subject.id, STATE, values | told | verdict, due=due))
 
 
-def _still(state: State, old: Mapping[str, _Value]) -> str:
-    """Return which verdict was announced last, while another scan or test may only bring it again."""
-    return str(old.get("announced", "")) if state in _ASKING else ""
+def _told(state: State, announced: str, old: Mapping[str, _Value], now: str) -> dict[str, str]:
+    """Return which verdict was announced last and when, also while what goes on may only bring it again."""
+    before = {name: str(old.get(name, "")) for name in ("announced", "told")}
+    if state in _ASKING or (state in _LASTING and announced and before["announced"] == announced):
+        return before
+    return {"announced": announced, "told": now if announced else ""}
 
 
 def _verdict(state: State, decision: Decision | None, old: Mapping[str, _Value]) -> dict[str, str]:
     """Return what the row says of the verdict besides its state and its reasons.
 
-    Why it passed, and what enforce would have said, stay with what was promoted: looks after that ask no gate.
+    Why it passed, and what enforce would have said, stay with what was promoted: looks after that ask no gate, nor
+    when staging has lost it and it comes back.
     """
     found = {name: str(old.get(name, "")) for name in ("enforced", "enforced_reasons", "passed")}
     would = _enforced(decision)
     if would is not None:
         found |= {"enforced": would.state.value, "enforced_reasons": _kept(would.reasons)}
-    elif state not in (State.PROMOTED, State.SUPERSEDED, State.FAILED):
+    elif state not in (State.PROMOTED, State.SUPERSEDED, State.FAILED, *_ARRIVING):
         found |= {"enforced": "", "enforced_reasons": "", "passed": ""}
     if decision is not None and decision.state is State.PROMOTING:
         found["passed"] = _kept(decision.reasons)

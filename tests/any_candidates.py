@@ -55,7 +55,10 @@ from tests.candidates import (
     some_facts,
 )
 from tests.fake_clock import START
+from tests.twists import TWISTS, Twist
 
+# What a law is about is one in fifty of these or so, where it is about a fix that need not age, say.
+EXAMPLES = 150
 digests = st.sampled_from([DIGEST, OTHER, CHILD, ARM_CHILD])
 _times = st.integers(-100, 0).map(lambda hours: START + hours * HOUR)
 _ids = st.sampled_from(["CVE-1", "CVE-2", "CVE-3"])
@@ -225,9 +228,13 @@ _FACTS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+_names = st.sampled_from(sorted(_FACTS))
+_CHANGED: st.SearchStrategy[set[str]] = st.just(set()) | st.sets(_names, max_size=3)
+
+
 @st.composite
-def any_facts(draw: st.DrawFn) -> Facts:
-    """A candidate that passes but for a few facts, each of which is drawn from all it could be."""
+def any_facts(draw: st.DrawFn, twists: tuple[Twist, ...] = TWISTS, *, spoilt: bool = True) -> Facts:
+    """A candidate that passes but for a twist or two, and, `spoilt`, a few facts drawn from all they could be."""
     platforms = draw(st.sampled_from([*5 * [("linux/amd64",), ("linux/amd64", "linux/arm64")], ()]))
     image = an_image(gate=draw(_gates()), platforms=platforms, script=draw(_scripts))
     findings = draw(_found)
@@ -239,7 +246,9 @@ def any_facts(draw: st.DrawFn) -> Facts:
         base={TAG: OTHER, "22-alpine": None},
         promoted=(a_promoted(*draw(_found)),),
     )
-    changed = draw(st.sets(st.sampled_from(sorted(_FACTS)), max_size=3))
+    for twist in draw(st.lists(st.sampled_from(twists), min_size=not spoilt, max_size=2)):
+        facts = twist(draw, facts)
+    changed = draw(_CHANGED) if spoilt else ()
     return replace(facts, **{name: draw(_FACTS[name]) for name in sorted(changed)})
 
 

@@ -117,7 +117,8 @@ class Grounds:
     """What a verdict rests on besides its reasons.
 
     `unexamined` are platforms that come along with the image and were not asked for; `hastened` says that a fix
-    did not have to age.
+    did not have to age. `overridden` is what an override stood in for; `moving` says of each tag that base does not
+    hold it under yet why it may be moved, as far as upstream is concerned.
     """
 
     excused: tuple[Excused, ...] = ()
@@ -125,6 +126,8 @@ class Grounds:
     approval: Ruling | None = None
     unexamined: tuple[Platform, ...] = ()
     hastened: bool = False
+    overridden: tuple[str, ...] = ()
+    moving: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,8 @@ def grounds(found: Grounds) -> Body:
         "approval": ruled(found.approval) if found.approval else None,
         "unexamined": sorted(map(str, found.unexamined)),
         "hastened": found.hastened,
+        "overridden": list(found.overridden),
+        "moving": [{"tag": tag, "reason": why} for tag, why in sorted(found.moving.items())],
     }
 
 

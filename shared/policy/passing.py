@@ -31,6 +31,12 @@ def grounds(look: Look) -> Grounds:
         approval=look.approval if look.asks_approval or overridden(look) else None,
         unexamined=look.unexamined if _examines(look) else (),
         hastened=look.hastened,
+        overridden=overridden(look),
+        moving={
+            each.tag: each.reason
+            for each in look.tags
+            if each.eligible and each.tag not in look.carried
+        },
     )
 
 

@@ -17,6 +17,7 @@ LARGEST = 512 * 1024  # bytes
 
 _NONE = Grounds()
 
+_LISTS = ("reasons", "waivers", "deltas", "overridden", "moving")
 # How many items of a list, and how many characters of a text, from generous to what always fits; a digest has 71.
 _ROOM = ((500, 1000), (200, 300), (50, 200), (10, 100), (1, 80))
 
@@ -72,7 +73,7 @@ def _written(body: dict[str, Any], predicate: dict[str, Any]) -> bytes:
 
 def _cut(predicate: dict[str, Any], items: int, characters: int) -> dict[str, Any]:
     """Shorten what others chose the length of; digests stay whole."""
-    cut = {name: _short(predicate[name], characters) for name in ("reasons", "waivers", "deltas")}
+    cut = {name: _short(predicate[name], characters) for name in _LISTS}
     left_off = {name: len(each) - items for name, each in cut.items() if len(each) > items}
     shown = {name: each[:items] for name, each in cut.items()}
     rest = {name: _short(predicate[name], characters) for name in ("approval", "enforced", "gate")}

@@ -1,11 +1,14 @@
 """Observing: once a day the journal says what enforcing would have stopped."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from handlers import observed
+from handlers.recording import PROMOTIONS
 from shared.severity import Severity
+from shared.values import Row
 from tests import adoption
 from tests.builders import a_catalog, a_finding
 from tests.fake_storage import FakeLedger
@@ -91,6 +94,54 @@ def test_the_line_of_a_day_is_written_once_although_the_ledger_forgot_it():
     assert told(machine) == first
 
 
+class Scanned(FakeLedger):
+    """A ledger that counts how often all of it is read."""
+
+    scans = 0
+
+    def all(self, key: str) -> Iterator[Row]:
+        self.scans += 1
+        return super().all(key)
+
+
+def scanned(machine: Machine, times: int) -> int:
+    """Report so often, some hours apart; return how often that read the whole ledger."""
+    ledger = Scanned()
+    for row in (*machine.world.ledger.all("state"), *machine.world.ledger.rows(PROMOTIONS)):
+        ledger.upsert(row)
+    machine.world.ledger = ledger
+    for _ in range(times):
+        observed.report(machine.services, a_catalog(machine.world.catalog.text), "ab" * 8)
+        machine.world.clock.advance(hours=2)
+    return ledger.scans
+
+
+def test_the_ledger_is_not_read_through_for_days_without_promotions():
+    machine = a_machine()
+    promoted(machine, "white", worse=True)
+    machine.world.clock.advance(hours=25)
+
+    assert scanned(machine, 5) == 0
+
+
+def test_the_ledger_is_read_through_once_for_a_day_with_promotions():
+    machine = a_machine()
+    promoted(machine, "white", worse=False)
+
+    assert scanned(machine, 5) == 1
+
+
+def test_promotions_of_images_that_are_enforced_cost_no_reading():
+    machine = a_machine(CATALOG)
+    promoted(machine, "white", worse=False)
+    other = (
+        "\n  - source: docker.io/library/python\n    tags: [3-slim]\n    gate: { mode: observe }\n"
+    )
+    machine.world.catalog.text = CATALOG.rstrip() + other
+
+    assert scanned(machine, 5) == 0
+
+
 def test_a_day_s_first_promotion_is_told_although_a_sweep_came_before_it():
     machine = a_machine()
     assert told(machine) == []
@@ -106,6 +157,8 @@ def test_many_are_named_up_to_what_the_journal_holds_and_the_rest_counted(count:
     digest = promoted(machine, "white", worse=True)
     (row,) = [each for each in machine.world.ledger.all("state") if each.values["enforced"]]
     ledger = FakeLedger()
+    for each in machine.world.ledger.rows(PROMOTIONS):
+        ledger.upsert(each)
     for number in range(count):
         ledger.upsert(replace(row, subject=f"node@{number}"))
     machine.world.ledger = ledger

@@ -235,6 +235,17 @@ def test_what_has_aged_is_not_compared_only_to_be_hastened():
     assert not any("compare" in each for each in first.reasons)
 
 
+def test_what_has_aged_is_not_called_hastened_although_it_is_compared_anyway():
+    facts = against(a_promoted(HIGH), gate={**HASTY, **NOT_WORSE})
+    assert decide(facts, START).grounds.hastened
+
+    later = decide(facts, START + 96 * HOUR)
+
+    assert later.grounds.deltas
+    assert not later.grounds.hastened
+    assert not any("need not age" in each for each in later.reasons)
+
+
 def test_what_it_would_replace_changes_nothing_where_nothing_is_compared():
     promoted = a_promoted(staged=Staged("", START), scans=(a_scan(),))
 

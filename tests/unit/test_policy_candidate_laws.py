@@ -28,7 +28,7 @@ from shared.policy.candidate import (
 )
 from shared.policy.facts import Facts, Progress, Promoted, Scan, Staged, Tested
 from shared.policy.waiving import excuse_for, in_force
-from tests.any_candidates import any_facts
+from tests.any_candidates import EXAMPLES, any_facts
 from tests.candidates import AMD64, ARM64, ARM_CHILD, CHILD, OTHER_ARM_CHILD, OTHER_CHILD, a_ruling
 from tests.fake_clock import START
 
@@ -83,7 +83,7 @@ def blocks(facts: Facts, scan: Scan) -> bool:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(any_facts())
 def test_any_facts_get_one_action_with_reasons(facts: Facts):
     decision = decide(facts, START)
@@ -99,7 +99,7 @@ def test_any_facts_get_one_action_with_reasons(facts: Facts):
     assert decision.enforced is None or facts.image.gate.mode is Mode.OBSERVE
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(any_facts())
 def test_only_a_passing_verdict_on_exactly_that_digest_promotes(facts: Facts):
     decision = decide(facts, START)
@@ -124,7 +124,7 @@ def test_only_a_passing_verdict_on_exactly_that_digest_promotes(facts: Facts):
     assert proven(facts, facts.image, staged.platforms)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(any_facts())
 def test_what_was_denied_is_never_promoted_and_never_costs_a_run(facts: Facts):
     denied = replace(facts, rulings=(*facts.rulings, denial(facts)))
@@ -132,7 +132,7 @@ def test_what_was_denied_is_never_promoted_and_never_costs_a_run(facts: Facts):
     assert isinstance(decide(denied, START).action, Rest | Hold)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(any_facts())
 def test_what_base_holds_under_all_its_tags_is_never_rejected_but_by_a_person(facts: Facts):
     base = {each.tag: facts.digest for each in facts.watched}
@@ -195,7 +195,7 @@ def _scanning(scan: Scan, action: StartScan) -> Scan:
     return replace(scan, progress=Progress.UNDERWAY, attempt=action.attempt)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(any_facts())
 def test_deciding_again_after_the_action_does_not_take_it_again(facts: Facts):
     action = decide(facts, START).action
@@ -212,7 +212,7 @@ def test_deciding_again_after_the_action_does_not_take_it_again(facts: Facts):
             assert again.action != action
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(any_facts(), st.randoms(use_true_random=False))
 def test_the_order_of_what_is_known_does_not_matter(facts: Facts, random: Random):
     def shuffled[T](found: tuple[T, ...]) -> tuple[T, ...]:

@@ -10,13 +10,19 @@ from hypothesis import strategies as st
 from shared.operators import RulingKind
 from shared.policy.candidate import Decision, Promote, decide
 from shared.policy.facts import Facts, Foreign, Scan
+from shared.policy.waiving import Excuse
 from shared.reports.findings import Finding
-from tests.any_candidates import any_facts, excuses, findings, foreign_reports
+from tests.any_candidates import EXAMPLES, any_facts, excuses, findings, foreign_reports
 from tests.builders import a_digest
 from tests.candidates import ARM64, a_ruling
 from tests.fake_clock import START
+from tests.twists import excused, forgiven, young_fix
 
-_MINUTES = st.integers(-240, 240).map(lambda minutes: START + timedelta(minutes=minutes))
+# Excuses end at whole hours around the start: just then, just before and after, or whenever.
+_EDGES = st.sampled_from([edge + step for edge in (-60, 0, 60) for step in (-1, 0, 1)])
+_MINUTES = (_EDGES | st.integers(-240, 240)).map(lambda each: START + timedelta(minutes=each))
+_FIXES = any_facts((young_fix,), spoilt=False)
+_AT_EDGES = any_facts((young_fix, young_fix, forgiven, excused))
 
 
 def passes(decision: Decision) -> bool:
@@ -29,6 +35,13 @@ def gated(facts: Facts, **changes: Any) -> Facts:
     return replace(facts, image=image)
 
 
+def found_in(facts: Facts) -> list[str]:
+    """What was found in the candidate, or in what it is compared with."""
+    scans = (*facts.scans, *(scan for each in facts.promoted for scan in each.scans))
+    reports = (scan.report for scan in scans if scan.report is not None)
+    return sorted({finding.id for report in reports for finding in report.findings})
+
+
 def with_finding(scan: Scan, finding: Finding) -> Scan:
     if scan.report is None:
         return scan
@@ -36,8 +49,8 @@ def with_finding(scan: Scan, finding: Finding) -> Scan:
     return replace(scan, report=replace(scan.report, findings=found))
 
 
-@settings(max_examples=60, deadline=None)
-@given(any_facts(), findings, st.integers(0, 1))
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(any_facts() | _AT_EDGES, findings, st.integers(0, 1))
 def test_one_more_finding_never_turns_a_refusal_into_a_promotion(
     facts: Facts, finding: Finding, number: int
 ):
@@ -50,11 +63,14 @@ def test_one_more_finding_never_turns_a_refusal_into_a_promotion(
     assert passes(decide(facts, START)) or not passes(worse)
 
 
-@settings(max_examples=60, deadline=None)
-@given(any_facts(), foreign_reports, st.booleans(), st.booleans())
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(any_facts() | _AT_EDGES, foreign_reports, st.booleans(), st.booleans(), st.booleans())
 def test_somebody_elses_report_never_turns_a_refusal_into_a_promotion(
-    facts: Facts, foreign: Foreign, mine: bool, theirs: bool
+    facts: Facts, foreign: Foreign, mine: bool, theirs: bool, copied: bool
 ):
+    if copied and facts.scans:  # it says of what base holds just what was found in the candidate
+        foreign = replace(foreign, report=facts.scans[0].report)
+
     def attached(scans: tuple[Scan, ...]) -> tuple[Scan, ...]:
         return tuple(replace(scan, foreign=(*scan.foreign, foreign)) for scan in scans)
 
@@ -68,7 +84,7 @@ def test_somebody_elses_report_never_turns_a_refusal_into_a_promotion(
     assert passes(decide(facts, START)) or not passes(decide(changed, START))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(any_facts())
 def test_a_platform_that_comes_along_never_turns_a_refusal_into_a_promotion(facts: Facts):
     if facts.staged is None or ARM64 in facts.image.platforms:
@@ -79,17 +95,20 @@ def test_a_platform_that_comes_along_never_turns_a_refusal_into_a_promotion(fact
     assert passes(decide(facts, START)) or not passes(decide(changed, START))
 
 
-@settings(max_examples=60, deadline=None)
-@given(any_facts(), excuses, st.integers(0, 3))
+@settings(max_examples=2 * EXAMPLES, deadline=None)
+@given(any_facts() | _FIXES, excuses, st.integers(0, 3), st.data())
 def test_an_excuse_more_never_turns_a_promotion_into_a_refusal(
-    facts: Facts, excuse: Any, place: int
+    facts: Facts, excuse: Excuse, place: int, data: st.DataObject
 ):
+    if data.draw(st.booleans(), "of what was found"):
+        of = data.draw(st.sampled_from([excuse.id, *found_in(facts)]), "of")
+        excuse = replace(excuse, id=of, package="", version="")
     more = replace(facts, excuses=(*facts.excuses[:place], excuse, *facts.excuses[place:]))
 
     assert passes(decide(more, START)) or not passes(decide(facts, START))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(any_facts(), st.booleans())
 def test_an_approval_answers_nothing_but_the_question_for_one(facts: Facts, override: bool):
     approval = a_ruling(
@@ -106,8 +125,8 @@ def test_an_approval_answers_nothing_but_the_question_for_one(facts: Facts, over
     )
 
 
-@settings(max_examples=60, deadline=None)
-@given(any_facts(), _MINUTES, _MINUTES)
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(any_facts() | any_facts((excused,)), _MINUTES, _MINUTES)
 def test_excuses_make_a_step_function_of_time(facts: Facts, one: Any, other: Any):
     nothing = timedelta()
     facts = gated(facts, age=nothing, dwell=nothing, max_age=nothing, max_database_age=nothing)

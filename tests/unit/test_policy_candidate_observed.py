@@ -213,6 +213,23 @@ def test_what_base_held_before_under_one_tag_only_is_judged_as_any_other_for_the
     assert decision.state is State.REJECTED
 
 
+def test_what_base_holds_by_our_decision_was_not_promoted_by_others():
+    decision = decide(adopted(decided=True, staged=None, unreadable="two readers differ"), START)
+
+    assert decision.state is State.FAILED
+    assert not any("others" in each for each in decision.reasons)
+
+
+def test_what_was_adopted_under_a_tag_that_has_moved_on_has_had_its_time_and_another_tag_has_not():
+    unseen = {"watched": (Watched(TAG, (Span(OTHER, START - HOUR),)),), "base": {TAG: OTHER}}
+
+    there = decide(some_facts(**unseen, adopted=frozenset({TAG})), START)
+    elsewhere = decide(some_facts(**unseen, adopted=frozenset({"20"})), START)
+
+    assert (there.state, there.action) == (State.SUPERSEDED, Rest())
+    assert (elsewhere.state, elsewhere.action) == (State.HELD, Hold(None))
+
+
 def test_an_observing_gate_promotes_what_base_held_before():
     decision = decide(observed(base={TAG: DIGEST}, scans=(FOUND,)), START)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -81,9 +81,9 @@ def test_a_glob_stands_for_names(glob: str, name: str, fits: bool):
 def test_a_glob_that_fits_almost_takes_no_long_time():
     waiver, name = replace(WAIVER, image="*a" * 127 + "b"), "a" * 255
 
-    started = perf_counter()
+    started = process_time()  # a machine that pauses meanwhile is no fault of the code
     assert not waiver.covers(name)
-    assert perf_counter() - started < 1
+    assert process_time() - started < 1
 
 
 @pytest.mark.parametrize(

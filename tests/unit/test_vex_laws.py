@@ -142,13 +142,17 @@ def _stands(statements: list[Statement], number: int) -> bool:
     return one.excuses
 
 
-@given(st.lists(STATEMENTS, max_size=8))
-def test_what_stands_is_what_no_later_statement_takes_back(statements: list[Statement]):
-    stands = {id(each) for n, each in enumerate(statements) if _stands(statements, n)}
-    found = {
+def _excused(statements: list[Statement]) -> set[tuple[Any, ...]]:
+    return {
         (each.id.casefold(), each.package.casefold(), each.version, each.part)
         for each in standing(statements, CANDIDATE)
     }
+
+
+@given(st.lists(STATEMENTS, max_size=8))
+def test_what_stands_is_what_no_later_statement_takes_back(statements: list[Statement]):
+    stands = {id(each) for n, each in enumerate(statements) if _stands(statements, n)}
+    found = _excused(statements)
 
     expected = {
         (one.casefold(), inside.name.casefold(), inside.version, where.digest)
@@ -168,7 +172,8 @@ def test_a_statement_that_does_not_excuse_never_adds_an_excuse(
     if added.excuses:
         return
 
-    assert set(standing([*statements, added], CANDIDATE)) <= set(standing(statements, CANDIDATE))
+    # Who says so may change: where a statement is taken back, an earlier one may have said the same.
+    assert _excused([*statements, added]) <= _excused(statements)
 
 
 def test_many_statements_about_one_vulnerability_take_linear_time():
