@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from handlers import records
 from local.azure import CHECKOUT, LocalAzure
 from local.demo import hello, upstream
 from local.demo.upstream import Node
@@ -83,6 +84,18 @@ class Stage:
         """Let the watch timer fire."""
         await self.azure.run_function("watch_upstreams")
 
+    async def watched(self, digest: Digest) -> None:
+        """Wait until a watch has written down that upstream's tag is this digest. Raises NotAsExpected."""
+
+        async def current() -> Digest | None:
+            rows = await asyncio.to_thread(self.services.ledger.rows, records.subject(IMAGE))
+            row = next((each for each in rows if each.key == upstream.TAG), None)
+            return records.watched(upstream.TAG, row).current
+
+        await self.until(
+            current, lambda found: found == digest, f"a watch to see {digest.short}…", 60
+        )
+
     async def sweep(self) -> None:
         """Let the sweep timer fire."""
         await self.azure.run_function("sweep")
@@ -96,7 +109,7 @@ class Stage:
         return str(row.values["state"]), tuple(json.loads(str(row.values["reasons"])))
 
     async def reaches(
-        self, digest: Digest, state: str, seconds: float = 120, *, image: str = IMAGE
+        self, digest: Digest, state: str, seconds: float = 180, *, image: str = IMAGE
     ) -> tuple[str, ...]:
         """Wait until the candidate is in this state; return the reasons. Raises NotAsExpected."""
         found = await self.until(
@@ -107,7 +120,7 @@ class Stage:
         )
         return found[1]
 
-    async def rebuilt(self, digest: Digest, seconds: float = 90) -> None:
+    async def rebuilt(self, digest: Digest, seconds: float = 180) -> None:
         """Wait until hello-world is built on this digest. Raises NotAsExpected."""
         await self.until(
             self.built_on,
@@ -144,10 +157,20 @@ class Stage:
         """Return the page of the app's newest image."""
         return await hello.page(self.azure)
 
-    async def rests(self, seconds: float = 60) -> None:
-        """Wait until no queue holds a message and no poison came. Raises NotAsExpected."""
+    async def rests(self, seconds: float = 120) -> None:
+        """Wait until no event is on its way, no queue holds a message and no poison came. Raises NotAsExpected."""
+
+        async def waiting() -> dict[str, int]:
+            # An event is there when the function it calls has ended, which may have sent messages.
+            try:
+                await self.azure.grid.settled(seconds)
+            except TimeoutError as error:
+                problem = f"expected every event to arrive within {seconds:.0f} s"
+                raise NotAsExpected(problem) from error
+            return await self.azure.storage.waiting()
+
         await self.until(
-            self.azure.storage.waiting,
+            waiting,
             lambda found: not any(found.values()),
             "every queue to be empty",
             seconds,

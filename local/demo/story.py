@@ -73,6 +73,7 @@ class Story:
         )
         self.narrator.say("event lost", "Event Grid never delivers the push", "yellow")
         await self.stage.watch()
+        await self.stage.watched(digest)  # until then a look says: never seen upstream
         await self.stage.sweep()
         self.narrator.say("sweep", "looks at everything no event mentioned")
         await self._promoted("Lavender, its event lost", digest)

@@ -68,7 +68,7 @@ class EventGrid:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    async def settled(self, seconds: float = 10.0) -> None:
+    async def settled(self, seconds: float = 60.0) -> None:
         """Wait until nothing is on its way any more. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while self._tasks:

@@ -12,7 +12,7 @@ from typing import Any
 from local.functions_host.protocol import LINE_LIMIT, decode_line, encode_line, unpack
 
 _OUTPUT_LIMIT = 1024 * 1024  # bytes in one line that the app prints
-_GRACE = 2.0  # seconds a worker gets to end by itself
+_GRACE = 10.0  # seconds a worker gets to end by itself; it takes a moment
 
 
 class WorkerDied(Exception):

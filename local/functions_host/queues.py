@@ -27,6 +27,7 @@ from local.functions_host.protocol import Data
 
 _log = logging.getLogger("Host.Triggers.Queues")
 _SHORTEST = 0.1  # seconds, also the unit of the backoff
+_RELEASE = 30.0  # seconds to give messages back when the host stops; a moment, unless storage hangs
 _CONFLICTS = (404, 409)
 _SERVER = 500
 
@@ -99,7 +100,7 @@ class QueueListener:
     async def finish(self) -> None:
         """Wait for the releases of everything that was cut short."""
         if self._in_flight:
-            await asyncio.wait(self._in_flight, timeout=5)
+            await asyncio.wait(self._in_flight, timeout=_RELEASE)
 
     async def _receive(self) -> list[QueueMessage]:
         try:

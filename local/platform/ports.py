@@ -64,6 +64,19 @@ class Ports:
                 raise PortTaken(message)
 
 
+def free_row(length: int) -> int:
+    """Return the first of so many free ports in a row, as `free` gives them. Raises OSError where there are none."""
+    for first in random.sample(_OURS[:-length], len(_OURS) - length):
+        row = range(first, first + length)
+        claimed = list(itertools.takewhile(_claimed, row))
+        if len(claimed) == length and not any(map(taken, row)):
+            return first
+        for port in claimed:
+            _let_go(port)
+    message = f"expected {length} free ports in a row in {_OURS}, found none"
+    raise OSError(message)
+
+
 def free(count: int) -> Sequence[int]:
     """Return that many free TCP ports of this machine, all different.
 
@@ -98,8 +111,13 @@ def _claimed(port: int) -> bool:
         return False
     _GIVEN.append(port)
     if len(_GIVEN) > _KEPT:
-        fcntl.lockf(_claims(), fcntl.LOCK_UN, 1, _GIVEN.popleft())
+        _let_go(_GIVEN[0])
     return True
+
+
+def _let_go(port: int) -> None:
+    _GIVEN.remove(port)
+    fcntl.lockf(_claims(), fcntl.LOCK_UN, 1, port)
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from local.acr.registry import Registry, Switches
 from local.directory import Directory, Principal
 from local.faults import Faults
 from tests.contract.serving import ca_path, free_port, serve
+from tests.contract.waiting import PATIENCE
 
 PEOPLE = {"owner": "Owner", "pusher": "AcrPush", "puller": "AcrPull", "stranger": ""}
 
@@ -46,7 +47,7 @@ class World:
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
         """Send a request as nobody, unless `auth` or a header says otherwise."""
         return self.session.request(
-            method, self.url + path, verify=str(ca_path()), timeout=10, **options
+            method, self.url + path, verify=str(ca_path()), timeout=PATIENCE, **options
         )
 
     def call(self, who: str, method: str, path: str, **options: Any) -> requests.Response:

@@ -27,6 +27,7 @@ from local.faults import Faults
 from local.images import Built, image
 from local.platform.ports import free
 from tests.contract.arm_fakes import FakeBlobs, FakeRunner
+from tests.contract.waiting import PATIENCE, eventually
 
 SUBSCRIPTION = "00000000-0000-0000-0000-0000000000bb"
 GROUP = "breakwater"
@@ -67,7 +68,7 @@ class Loop:
         self.runners: list[web.AppRunner] = []
 
     def call(self, awaitable: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(awaitable, self.loop).result(timeout=20)
+        return asyncio.run_coroutine_threadsafe(awaitable, self.loop).result(timeout=PATIENCE)
 
     def do(self, function: Any, *arguments: Any, **more: Any) -> Any:
         async def there() -> Any:
@@ -98,7 +99,7 @@ class Loop:
 
         self.call(stop())
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(timeout=10)
+        self.thread.join(timeout=PATIENCE)
         self.loop.close()
 
 
@@ -172,14 +173,15 @@ class World:
 
     def ended(self, registry: Registry, run_id: str) -> Any:
         """Wait for a run's end and return it as the SDK sees it."""
-        runs = self.tasks().runs
-        for _ in range(400):
-            run = runs.get(GROUP, registry.name, run_id)
-            if run.properties.status in ("Succeeded", "Failed", "Canceled", "Error", "Timeout"):
-                return run.properties
-            time.sleep(0.02)
-        message = f"{run_id} did not end"
-        raise AssertionError(message)
+        ends = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
+        runs, found = self.tasks().runs, []
+
+        def has_ended() -> bool:
+            found.append(runs.get(GROUP, registry.name, run_id).properties)
+            return found[-1].status in ends
+
+        eventually(has_ended, what=lambda: f"the end of {run_id}")
+        return found[-1]
 
     def log(self, registry: Registry, run_id: str) -> str:
         return self.blobs.content[f"logs/{registry.name}/{run_id}/rawtext.log"].decode()

@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import requests
+
+from tests.contract.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"master": "the-master", "function": "the-function", "eventgrid_extension": "the-grid"}
@@ -37,14 +38,14 @@ class Host:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
-    def sees(self, text: str, *, times: int = 1, seconds: float = 20) -> None:
+    def sees(self, text: str, *, times: int = 1, seconds: float = PATIENCE) -> None:
         """Wait until the log has the text so often."""
         eventually(
             lambda: self.log.count(text) >= times, seconds, lambda: f"{text!r} in\n{self.log}"
         )
 
     def ready(self) -> "Host":
-        self.sees("Host started", seconds=30)
+        self.sees("Host started")
         line = next(line for line in self.log.splitlines() if "Now listening on: " in line)
         self.url = line.split("Now listening on: ")[1]
         return self
@@ -52,7 +53,7 @@ class Host:
     def run_now(self, function: str, text: str = "") -> None:
         body = {"input": text}
         url = f"{self.url}/admin/functions/{function}"
-        assert requests.post(url, json=body, headers=MASTER, timeout=5).status_code == 202
+        assert requests.post(url, json=body, headers=MASTER, timeout=PATIENCE).status_code == 202
 
     def workers(self) -> list[int]:
         found = []
@@ -64,15 +65,6 @@ class Host:
                 if ours and b"local.functions_host.worker" in words:
                     found.append(int(entry.name))
         return found
-
-
-def eventually(
-    is_so: Callable[[], bool], seconds: float = 20, what: Callable[[], str] = lambda: "it"
-) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, f"waited {seconds} s for {what()}"
-        time.sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -108,7 +100,7 @@ def host(
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(15)
+            process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -116,7 +108,7 @@ def host(
 
 def ended(started: Host) -> int:
     """Return the exit code of a host that ends by itself."""
-    return started.process.wait(30)
+    return started.process.wait(PATIENCE)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from local.images import Built
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from tests.contract.arm_world import free_port
+from tests.contract.waiting import PATIENCE, eventually
 
 USER, PASSWORD = "team", "right-horse"
 _HASH = "$2b$05$abcdefghijklmnopqrstuukAGqk1114ICnhl6dLOh9a3Ti/e0h/ma"  # bcrypt, of the password
@@ -37,16 +37,19 @@ def plain_registry(folder: Path, *, private: bool = False) -> Iterator[str]:
     )
     url = f"http://localhost:{port}"
     try:
-        for _ in range(200):
-            try:
-                requests.get(f"{url}/v2/", timeout=1)
-                break
-            except requests.ConnectionError:
-                time.sleep(0.05)
+        eventually(lambda: answers(f"{url}/v2/"), what=lambda: url)
         yield url
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE)
+
+
+def answers(url: str) -> bool:
+    try:
+        requests.get(url, timeout=PATIENCE)
+    except requests.ConnectionError:
+        return False
+    return True
 
 
 def fill(url: str, repository: str, tag: str, built: Built) -> None:
@@ -54,13 +57,13 @@ def fill(url: str, repository: str, tag: str, built: Built) -> None:
     with requests.Session() as session:
         session.auth = (USER, PASSWORD)
         for digest, blob in built.blobs.items():
-            start = session.post(f"{url}/v2/{repository}/blobs/uploads/", timeout=5)
+            start = session.post(f"{url}/v2/{repository}/blobs/uploads/", timeout=PATIENCE)
             where = f"{start.headers['Location']}&digest={digest}"
-            assert session.put(where, data=blob, timeout=5).status_code == 201
+            assert session.put(where, data=blob, timeout=PATIENCE).status_code == 201
         puts = [
             (str(Digest.of(raw)), media_types.OCI_MANIFEST, raw) for raw in built.manifests.values()
         ]
         for reference, kind, raw in [*puts, (tag, media_types.OCI_INDEX, built.index)]:
             where = f"{url}/v2/{repository}/manifests/{reference}"
-            answer = session.put(where, data=raw, headers={"Content-Type": kind}, timeout=5)
+            answer = session.put(where, data=raw, headers={"Content-Type": kind}, timeout=PATIENCE)
             assert answer.status_code == 201

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.contract.internet import Internet
 from tests.contract.serving import context
+from tests.contract.waiting import PATIENCE
 
 type Talk = Callable[["Talker"], Awaitable[None]]
 
@@ -61,12 +62,12 @@ def raw(net: Internet, host: str, talk: Talk) -> Iterator[list[int]]:
             transport.abort()
         await asyncio.sleep(0.01)
 
-    server = asyncio.run_coroutine_threadsafe(start(), loop).result(timeout=10)
+    server = asyncio.run_coroutine_threadsafe(start(), loop).result(timeout=PATIENCE)
     try:
         net.place(host, server.sockets[0].getsockname()[1])
         yield said
     finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(timeout=PATIENCE)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENCE)
         loop.close()

@@ -36,7 +36,7 @@ class ScriptedRegistry:
 
     `challenge` are the WWW-Authenticate lines of a 401, "" for none; `scope` what a token must open ("" for
     pull of the repository); `page` the most tags in one answer (0: all, whatever `n` says), `link` the form of
-    the next one's address.
+    the next one's address. After the first answer, the next come when `together` requests are here.
     """
 
     host: str
@@ -48,12 +48,15 @@ class ScriptedRegistry:
     content_type: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     latency: float = 0.0
+    together: int = 0
     page: int = 100
     link: str = '</v2/{path}/tags/list?last={last}&n={page}>; rel="next"'
     script: Script = lambda request: None
     shelves: dict[str, Shelf] = field(default_factory=dict)
     busy: int = 0
     peak: int = 0
+    answered: int = 0
+    met: asyncio.Event = field(default_factory=asyncio.Event)
 
     def repository(self, path: str) -> Repository:
         return Repository(self.host, path)
@@ -72,6 +75,7 @@ class ScriptedRegistry:
         self.busy += 1
         self.peak = max(self.peak, self.busy)
         try:
+            await self._meet()
             await asyncio.sleep(self.latency)
             if found := self.script(request):
                 return found
@@ -80,6 +84,13 @@ class ScriptedRegistry:
             return self._answer(request)
         finally:
             self.busy -= 1
+            self.answered += 1
+
+    async def _meet(self) -> None:
+        if self.busy >= self.together:
+            self.met.set()
+        if self.answered:
+            await self.met.wait()
 
     def _is_token(self, request: web.Request) -> bool:
         tokens = self.tokens

@@ -15,6 +15,7 @@ import trustme
 from aiohttp import web
 
 from local.platform.ports import free
+from tests.contract.waiting import PATIENCE
 
 
 @functools.cache
@@ -65,12 +66,12 @@ def serve(
         started = asyncio.run_coroutine_threadsafe(
             _start(runner, number, context(*names) if tls else None), loop
         )
-        started.result(timeout=10)
+        started.result(timeout=PATIENCE)
         yield f"{'https' if tls else 'http'}://localhost:{number}"
     finally:
-        asyncio.run_coroutine_threadsafe(_stop(runner, loop), loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(_stop(runner, loop), loop).result(timeout=PATIENCE)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENCE)
         loop.close()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import ssl
 import tempfile
@@ -36,6 +37,7 @@ class World:
     push_config: dict[str, Any]
     pull_config: dict[str, Any]
     lines: list[str] = field(default_factory=list)
+    run_id: str = f"ct{os.getpid()}"  # another worker's runs are told from ours
 
     @property
     def server(self) -> str:
@@ -52,8 +54,7 @@ class World:
         *,
         context: Mapping[str, str] | None = None,
         config: dict[str, Any] | None = None,
-        timeout: int = 60,  # noqa: ASYNC109 - the run's own limit
-        run_id: str = "ct1",
+        timeout: int = 240,  # noqa: ASYNC109 - the run's own limit
     ) -> RunResult:
         """Run a task; its log lands in `lines`."""
         self.lines.clear()
@@ -67,7 +68,7 @@ class World:
             for name, text in context.items():
                 (folder / name).write_text(text, "utf-8")
         spec = RunSpec(
-            run_id=run_id,
+            run_id=self.run_id,
             registry=self.server,
             registry_name="contosostaging",
             task_name="demo",
@@ -143,7 +144,9 @@ def assert_nothing_left(world: World) -> None:
     assert list((world.folder / "work").iterdir()) == []
     assert str(world.folder) not in Path("/proc/self/mountinfo").read_text("utf-8")
     assert [
-        group for group in Path("/sys/fs/cgroup").glob("*/breakwater-ct*") if group.exists()
+        group
+        for pattern in ("", "*/")
+        for group in Path("/sys/fs/cgroup").glob(f"{pattern}breakwater-{world.run_id}-*")
     ] == []
     assert processes_with(str(world.folder / "work")) == []
 

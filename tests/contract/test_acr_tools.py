@@ -11,6 +11,7 @@ import pytest
 from local.images import ApkPackage, Built, image, push
 from tests.contract.acr_world import World, world
 from tests.contract.serving import ca_folder
+from tests.contract.waiting import PATIENCE
 
 REPO = "library/node"
 CERTS = str(ca_folder())
@@ -48,7 +49,12 @@ class Tools:
             "REGISTRY_AUTH_FILE": str(auth),
         }
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=60, check=False
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE,
+            check=False,
         )
 
     def run(self, *command: str) -> str:

@@ -1,5 +1,6 @@
 """importImage through the unmodified SDK: what is copied, how it is followed, how it fails."""
 
+import asyncio
 import json
 import time
 import uuid
@@ -11,6 +12,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
+from local.arm import transfer
 from local.faults import Fault, Kind
 from local.images import push
 from shared.oci import media_types
@@ -52,8 +54,16 @@ def test_an_untagged_import_makes_no_tag(here: World) -> None:
     assert str(built.digest) in here.staging.manifests("node")
 
 
-def test_a_running_import_is_seen_and_its_link_must_come_back_unchanged(here: World) -> None:
-    here.arm.imports.seconds = 0.5
+def test_a_running_import_is_seen_and_its_link_must_come_back_unchanged(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, copy = here.loop.do(asyncio.Event), transfer.run
+
+    async def held(*arguments: Any) -> None:
+        await go_on.wait()
+        await copy(*arguments)
+
+    monkeypatch.setattr(transfer, "run", held)
     here.arm.imports.retry_after = 7
     push(an_image(), here.upstream, REPO, "9-alpine")
     seen = []
@@ -76,6 +86,7 @@ def test_a_running_import_is_seen_and_its_link_must_come_back_unchanged(here: Wo
     assert client.send_request(HttpRequest("GET", location)).status_code == 202
     changed = client.send_request(HttpRequest("GET", location[:-1]))
     assert changed.status_code == 403
+    here.loop.do(go_on.set)
     answer = client.send_request(HttpRequest("GET", location))
     while answer.status_code == 202:
         time.sleep(0.05)

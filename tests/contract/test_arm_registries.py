@@ -11,6 +11,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from local.directory import new_key
 from local.faults import Fault, Kind
 from tests.contract.arm_world import GROUP, SUBSCRIPTION, World, told, world
+from tests.contract.waiting import PATIENCE
 
 ROOT = f"/subscriptions/{SUBSCRIPTION}"
 
@@ -25,7 +26,7 @@ def get(
     here: World, path: str, *, who: str = "operator", method: str = "GET", **more: Any
 ) -> requests.Response:
     headers = {"Authorization": f"Bearer {here.token(who)}"}
-    return requests.request(method, here.url + path, headers=headers, timeout=10, **more)
+    return requests.request(method, here.url + path, headers=headers, timeout=PATIENCE, **more)
 
 
 def test_a_registry_has_the_properties_azure_shows(here: World) -> None:
@@ -89,16 +90,16 @@ def test_an_operation_that_is_not_here_says_so_by_name(here: World) -> None:
 
 def test_without_a_valid_token_nobody_is_let_in(here: World) -> None:
     path = f"{here.staging.resource_id}?api-version=1"
-    assert requests.get(here.url + path, timeout=10).status_code == 401
+    assert requests.get(here.url + path, timeout=PATIENCE).status_code == 401
     foreign = here.directory.token(here.directory.add("operator"), "https://storage.azure.com")
     headers = {"Authorization": f"Bearer {foreign}"}
-    answer = requests.get(here.url + path, headers=headers, timeout=10)
+    answer = requests.get(here.url + path, headers=headers, timeout=PATIENCE)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AuthenticationFailed")
     real = here.directory.token(here.directory.add("operator"), "https://management.azure.com/")
     headers = {"Authorization": f"Bearer {real}"}
-    assert requests.get(here.url + path, headers=headers, timeout=10).status_code == 200
+    assert requests.get(here.url + path, headers=headers, timeout=PATIENCE).status_code == 200
     here.directory.key = new_key()  # so that every token issued so far is a forgery
-    assert requests.get(here.url + path, headers=headers, timeout=10).status_code == 401
+    assert requests.get(here.url + path, headers=headers, timeout=PATIENCE).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import base64
 import io
 import re
 import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from local.arm.plans import Plan
 from local.tasks.dependencies import OutputImage
 from local.tasks.runner import RunResult
 from tests.contract.arm_world import GROUP, World, told, world
+from tests.contract.waiting import PATIENCE, eventually
 
 YAML = "version: v1.1.0\nsteps:\n  - cmd: bash echo hi\n"
 B64 = base64.b64encode(YAML.encode()).decode()
@@ -40,6 +40,11 @@ def quick(**more: Any) -> dict[str, Any]:
 
 def schedule(here: World, request: Any = None, registry: str = REGISTRY) -> Any:
     return here.tasks().registries.schedule_run(GROUP, registry, request or quick())
+
+
+def states(here: World, *names: str) -> list[str]:
+    runs = here.tasks().runs
+    return [runs.get(GROUP, REGISTRY, name).properties.status for name in names]
 
 
 def a_task(here: World, name: str = "hello-world", **properties: Any) -> Any:
@@ -70,7 +75,7 @@ def archive(**files: bytes) -> bytes:
 
 def upload(here: World, content: bytes) -> str:
     where = here.tasks().registries.get_build_source_upload_url(GROUP, REGISTRY)
-    answer = requests.put(where.upload_url, data=content, timeout=5)
+    answer = requests.put(where.upload_url, data=content, timeout=PATIENCE)
     assert answer.status_code == 201
     return str(where.relative_path)
 
@@ -80,8 +85,7 @@ def test_a_run_goes_from_queued_through_running_to_succeeded(here: World) -> Non
     run = schedule(here, quick(values=[{"name": "v", "value": "1"}]))
     assert re.fullmatch("c[a-z]1", run.name)
     assert run.properties.status in ("Queued", "Running")
-    while here.tasks().runs.get(GROUP, REGISTRY, run.name).properties.status != "Running":
-        time.sleep(0.01)
+    eventually(lambda: states(here, run.name) == ["Running"])
     here.release()
     ended = here.ended(here.apps, run.name)
     assert (ended.status, ended.run_type, ended.provisioning_state) == (
@@ -106,13 +110,8 @@ def test_run_ids_count_per_registry(here: World) -> None:
 def test_at_most_two_runs_execute_at_once(here: World) -> None:
     here.hold()
     names = [schedule(here).name for _ in range(4)]
-    states: list[str] = []
-    for _ in range(200):
-        states = [here.tasks().runs.get(GROUP, REGISTRY, name).properties.status for name in names]
-        if states.count("Running") == 2:
-            break
-        time.sleep(0.01)
-    assert states == ["Running", "Running", "Queued", "Queued"]
+    eventually(lambda: states(here, *names).count("Running") == 2)
+    assert states(here, *names) == ["Running", "Running", "Queued", "Queued"]
     here.release()
     assert {here.ended(here.apps, name).status for name in names} == {"Succeeded"}
     assert here.runner.most == 2
@@ -123,11 +122,11 @@ def test_the_log_is_an_append_blob_that_ends_complete(here: World) -> None:
     blocking = [schedule(here).name for _ in range(2)]
     run = schedule(here).name
     link = here.tasks().runs.get_log_sas_url(GROUP, REGISTRY, run).log_link
-    assert requests.get(link, timeout=5).status_code == 404
+    assert requests.get(link, timeout=PATIENCE).status_code == 404
     here.release()
     for name in (*blocking, run):
         here.ended(here.apps, name)
-    answer = requests.get(link, timeout=5)
+    answer = requests.get(link, timeout=PATIENCE)
     assert answer.headers["x-ms-meta-Complete"] == "succeeded"
     lines = answer.content.decode().split("\r\n")
     assert f"hello from {run}" in lines
@@ -139,12 +138,8 @@ def test_the_log_is_an_append_blob_that_ends_complete(here: World) -> None:
 def test_the_log_grows_while_the_run_goes_on(here: World) -> None:
     here.hold()
     run = schedule(here).name
-    for _ in range(200):
-        if f"logs/{REGISTRY}/{run}/rawtext.log" in here.blobs.content:
-            break
-        time.sleep(0.02)
-    time.sleep(0.3)
-    assert f"hello from {run}\r\n" in here.log(here.apps, run)
+    log = f"logs/{REGISTRY}/{run}/rawtext.log"
+    eventually(lambda: f"hello from {run}\r\n".encode() in here.blobs.content.get(log, b""))
     assert here.blobs.complete == {}
 
 
@@ -200,8 +195,7 @@ def test_closing_cancels_whatever_runs(here: World) -> None:
     here.hold()
     names = [schedule(here).name for _ in range(3)]
     here.loop.call(here.arm.close())
-    found = [here.tasks().runs.get(GROUP, REGISTRY, name).properties.status for name in names]
-    assert found == ["Canceled"] * 3
+    assert states(here, *names) == ["Canceled"] * 3
     assert here.runner.running == 0
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_quick_run_finishes_and_shows_every_peer():
     command = (sys.executable, "-m", "bench", "watch", "--quick")
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr
     rows = {re.split(r" {2,}", line)[0] for line in done.stdout.splitlines()}

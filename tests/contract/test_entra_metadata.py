@@ -122,7 +122,7 @@ def test_a_directory_that_dribbles_is_left(monkeypatch: pytest.MonkeyPatch):
     async def dribble(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        for _ in range(200):
+        for _ in range(1200):
             await response.write(b" ")
             await asyncio.sleep(0.05)
         return response
@@ -131,7 +131,7 @@ def test_a_directory_that_dribbles_is_left(monkeypatch: pytest.MonkeyPatch):
     began = time.monotonic()
     with pytest.raises(Transient, match="no whole answer"):
         fetch(dribble)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # half of what the whole answer takes
 
 
 def test_a_directory_nobody_reaches_or_vouches_for_is_no_answer(monkeypatch: pytest.MonkeyPatch):

@@ -16,6 +16,7 @@ from shared.entra.metadata import fetch
 from shared.errors import Misconfigured, Transient
 from tests.contract.entra_world import ATTACKER
 from tests.contract.serving import ca_path, context, serve
+from tests.contract.waiting import PATIENCE
 from tests.fake_clock import FakeClock
 
 TENANT = "00000000-0000-0000-0000-0000000000aa"
@@ -25,9 +26,8 @@ type Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def _trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_path()))
-    monkeypatch.setattr(metadata, "_PATIENCE", 0.5)
 
 
 def ask(answer: Answer) -> Iterator[str]:
@@ -54,18 +54,21 @@ async def in_chunks(request: web.Request) -> web.StreamResponse:
 
 
 async def _drip(response: web.StreamResponse) -> None:
-    for _ in range(60):
+    for _ in range(600):
         await response.write(b" ")
         await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("answer", [by_the_byte, in_chunks])
-def test_bytes_that_come_one_by_one_are_not_waited_for(answer: Answer):
+def test_bytes_that_come_one_by_one_are_not_waited_for(
+    answer: Answer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(metadata, "_PATIENCE", 0.5)
     for url in ask(answer):
         started = time.monotonic()
         with pytest.raises(Transient, match=r"no whole answer within"):
             fetch(url, TENANT)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 30  # half of what the whole answer takes
 
 
 @pytest.mark.parametrize("said", ["https://[", "https://[::1]x/v2.0", "https://\udcff/v2.0"])
@@ -134,7 +137,7 @@ def test_a_directory_that_never_ends_its_headers_keeps_nobody(monkeypatch: pytes
             for _ in range(3):
                 with pytest.raises(Transient, match="no answer within"):
                     asked.identify(f"Bearer {token}")
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 30
         finally:
             over.set()
-            server.join(10)
+            server.join(PATIENCE)

@@ -6,15 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from local.platform.ports import free, taken
+from local.platform.ports import free_row
+from tests.contract.waiting import PATIENCE, eventually
 
 CHECKOUT = Path(__file__).parents[2]
+ROW = 24  # ports from the first on, of which a local Azure takes half
 
 
 def local(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -24,16 +23,8 @@ def local(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=90,
+        timeout=4 * PATIENCE,
     )
-
-
-def group_of_free_ports() -> int:
-    for _ in range(50):
-        [first] = free(1)
-        if first < 60000 and not any(taken(first + n) for n in range(24)):
-            return first
-    pytest.fail("expected 24 free ports in a row, found none")
 
 
 def descendants(pid: int) -> set[int]:
@@ -60,19 +51,15 @@ def alive(pids: set[int]) -> set[int]:
     return found
 
 
-def gone(pids: set[int]) -> bool:
-    for _ in range(100):
-        if not alive(pids):
-            return True
-        time.sleep(0.1)
-    return False
+def gone(pids: set[int]) -> None:
+    eventually(lambda: not alive(pids), what=lambda: f"the end of {alive(pids)}")
 
 
 @contextlib.contextmanager
 def up(work: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """Start it and read what it prints until it is up."""
     command = [sys.executable, "-m", "local", "up", "--work", str(work)]
-    command += ["--ports-from", str(group_of_free_ports())]
+    command += ["--ports-from", str(free_row(ROW))]
     with subprocess.Popen(
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -95,7 +82,7 @@ def test_it_starts_says_how_to_use_it_and_ctrl_c_leaves_no_process(tmp_path):
         state = json.loads(local("status", "--work", str(tmp_path)).stdout)
         second = local("up", "--work", str(tmp_path))
         process.send_signal(signal.SIGINT)
-        rest = process.communicate(timeout=60)[0]
+        rest = process.communicate(timeout=2 * PATIENCE)[0]
     for needle in ("skopeo login", "docker login", "engine", "local.settings.json"):
         assert needle in said
     assert all(url in said for url in state["urls"].values())
@@ -106,7 +93,7 @@ def test_it_starts_says_how_to_use_it_and_ctrl_c_leaves_no_process(tmp_path):
     assert "stopped" in rest
     assert "Traceback" not in said + rest
     assert len(started) >= 2  # Azurite and the functions host at least
-    assert gone(started)
+    gone(started)
     settings = json.loads((tmp_path / "local.settings.json").read_text())
     assert settings["Values"]["ARM_ENDPOINT"] == state["urls"]["arm"]
     assert (tmp_path / "local.settings.json").stat().st_mode & 0o077 == 0
@@ -116,10 +103,10 @@ def test_down_stops_it_from_elsewhere_and_says_when_there_is_nothing_to_stop(tmp
     with up(tmp_path) as (process, _):
         started = descendants(process.pid)
         stopped = local("down", "--work", str(tmp_path))
-        process.communicate(timeout=60)
+        process.communicate(timeout=2 * PATIENCE)
     again = local("down", "--work", str(tmp_path))
     assert (stopped.returncode, stopped.stdout) == (0, "stopped\n")
-    assert gone(started)
+    gone(started)
     assert again.returncode == 3
     assert "none is running" in again.stderr
     assert local("status", "--work", str(tmp_path)).returncode == 3
@@ -129,12 +116,12 @@ def test_nothing_outlives_it_even_when_it_is_killed(tmp_path):
     with up(tmp_path) as (process, _):
         started = descendants(process.pid)
         process.kill()
-        process.communicate(timeout=60)
-    assert gone(started), alive(started)
+        process.communicate(timeout=2 * PATIENCE)
+    gone(started)
 
 
 def test_a_port_that_is_taken_is_named_with_the_way_out(tmp_path):
-    first = group_of_free_ports()
+    first = free_row(ROW)
     with socket.socket() as other:
         other.bind(("127.0.0.1", first + 1))
         other.listen()

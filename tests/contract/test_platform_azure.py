@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from aiohttp import web
@@ -17,6 +18,7 @@ from local.faults import Fault, Kind
 from local.platform.azurite import NotStarted
 from local.platform.ports import Ports, PortTaken, taken
 from local.platform.servers import serve
+from tests.contract.waiting import PATIENCE
 
 APP = """
 import logging
@@ -50,7 +52,9 @@ def ship(azure: LocalAzure, repo: str) -> None:
 
 
 async def logged(azure: LocalAzure, text: str) -> bool:
-    for _ in range(200):
+    """Wait until the host has logged it: a start, and the retries of a delivery, take their time."""
+    end = time.monotonic() + 2 * PATIENCE
+    while time.monotonic() < end:
         if text in azure.host_log():
             return True
         await asyncio.sleep(0.05)

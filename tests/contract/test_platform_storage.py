@@ -19,6 +19,7 @@ from local.platform import azurite, ca
 from local.platform.identity import Identity
 from local.platform.ports import Ports, taken
 from local.platform.storage import QUEUES, TABLES
+from tests.contract.waiting import eventually
 
 APP = """
 import os
@@ -193,7 +194,7 @@ async def main():
     ports = Ports.free()
     async with azurite.running(ports, ca.create(work / "tls"), work):
         print(ports.blobs, flush=True)
-        await asyncio.sleep(60)
+        await asyncio.sleep(600)
 
 asyncio.run(main())
 """
@@ -208,18 +209,7 @@ def test_azurite_dies_with_us_even_when_we_are_killed(tmp_path):
         port = int(ours.stdout.readline())
         assert taken(port)
         ours.kill()
-    assert eventually_free(port)
-
-
-def eventually_free(port: int) -> bool:
-    async def wait() -> bool:
-        for _ in range(100):
-            if not taken(port):
-                return True
-            await asyncio.sleep(0.05)
-        return False
-
-    return asyncio.run(wait())
+    eventually(lambda: not taken(port))
 
 
 GOOD = {"api-version": "2019-08-01", "resource": "https://storage.azure.com"}

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from shared.values import Credential, ImportState, ImportStatus
 from tests.contract.arm_adapters import imports_of, registries_of
 from tests.contract.arm_world import World, an_image, world
 from tests.contract.plain_registry import PASSWORD, USER, fill, plain_registry
+from tests.contract.waiting import eventually
 
 USERS = {"team": Credential(USER, PASSWORD)}
 WRONG = "wrong-battery-staple"
@@ -42,12 +42,14 @@ def ended(
         tags=("1",),
         upstream=upstream,
     )
-    for _ in range(300):
-        status = imports_of(here).poll(operation)  # another process polls
-        if status.state is not ImportState.RUNNING:
-            return status
-        time.sleep(0.02)
-    raise AssertionError(operation)
+    found: list[ImportStatus] = []
+
+    def has_ended() -> bool:
+        found.append(imports_of(here).poll(operation))  # another process polls
+        return found[-1].state is not ImportState.RUNNING
+
+    eventually(has_ended, what=lambda: f"the end of {operation}")
+    return found[-1]
 
 
 def test_a_registry_behind_basic_auth_is_imported_from_with_the_credentials_it_names(

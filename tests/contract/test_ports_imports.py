@@ -1,6 +1,5 @@
 """Imports: one suite over the fake and over ARM's SDK on the local ARM."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -12,9 +11,10 @@ from shared.errors import Misconfigured, Transient
 from shared.oci.digest import Digest
 from shared.oci.reference import Repository
 from shared.ports import Imports
-from shared.values import ImportState
+from shared.values import ImportState, ImportStatus
 from tests.contract.arm_adapters import imports_of, registries_of
 from tests.contract.arm_world import SUBSCRIPTION, World, an_image, world
+from tests.contract.waiting import eventually
 from tests.fakes import FakeImports, FakeRegistries, FakeUpstreams
 
 BOTH = pytest.mark.parametrize("kind", ["fake", "arm"])
@@ -25,6 +25,18 @@ NODE = Repository("docker.io", "library/node")
 def here(tmp_path, monkeypatch) -> Iterator[World]:
     with world(tmp_path, monkeypatch) as made:
         yield made
+
+
+def ended(imports: Imports, operation: str) -> ImportStatus:
+    """Wait for an import's end."""
+    found: list[ImportStatus] = []
+
+    def has_ended() -> bool:
+        found.append(imports.poll(operation))
+        return found[-1].state is not ImportState.RUNNING
+
+    eventually(has_ended, what=lambda: f"the end of {operation}")
+    return found[-1]
 
 
 @dataclass
@@ -38,12 +50,7 @@ class Bench:
     lock: Callable[[str], None]
 
     def ended(self, operation: str):
-        for _ in range(200):
-            status = self.imports.poll(operation)
-            if status.state is not ImportState.RUNNING:
-                return status
-            time.sleep(0.02)
-        raise AssertionError(operation)
+        return ended(self.imports, operation)
 
 
 @pytest.fixture
@@ -126,8 +133,9 @@ def test_what_arm_said_is_kept(here: World):
         target=Repository(here.staging.login_server, "library/node"),
         tags=("9",),
     )
-    time.sleep(0.3)
-    status = imports_of(here).poll(operation)  # another process: nothing but the operation is kept
+    status = ended(
+        imports_of(here), operation
+    )  # another process: nothing but the operation is kept
     assert "InvalidParameters" in status.error
     assert here.staging.resource_id in status.error
 
@@ -152,10 +160,7 @@ def test_one_of_our_own_registries_is_named_by_its_resource(here: World):
         target=Repository(here.base.login_server, "base/node"),
         tags=("9-alpine-x",),
     )
-    for _ in range(100):
-        if imports_of(here).poll(operation).state is ImportState.SUCCEEDED:
-            break
-        time.sleep(0.02)
+    assert ended(imports_of(here), operation).state is ImportState.SUCCEEDED
     found = here.base.manifest("base/node", "9-alpine-x")
     assert found is not None
     assert found.digest == digest

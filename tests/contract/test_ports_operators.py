@@ -15,6 +15,7 @@ from shared.errors import Misconfigured, Transient
 from shared.operators import Operator, Operators, Role, Stranger
 from tests.contract.entra_world import ATTACKER, World, world
 from tests.contract.serving import ca_path, serve
+from tests.contract.waiting import PATIENCE
 from tests.fake_operators import FakeOperators
 
 
@@ -85,7 +86,7 @@ def test_contoso_s_people_have_tokens_of_both_versions(
         f"{here.login.authority}/_local/token",
         params={"user": user, "version": version},
         verify=str(ca_path()),
-        timeout=10,
+        timeout=PATIENCE,
     )
     found = here.identify(answer.json()["access_token"])
     assert isinstance(found, Operator)
@@ -97,7 +98,7 @@ def test_contoso_s_people_have_tokens_of_both_versions(
 @pytest.mark.parametrize("query", [{}, {"user": "mallory"}, {"user": "alice", "version": "3.0"}])
 def test_nobody_else_has_a_token(here: World, query: dict[str, str]):
     url = f"{here.login.authority}/_local/token"
-    answer = requests.get(url, params=query, verify=str(ca_path()), timeout=10)
+    answer = requests.get(url, params=query, verify=str(ca_path()), timeout=PATIENCE)
     assert answer.status_code == 404
     assert "alice@contoso.com, bob@contoso.com" in answer.json()["error"]
 

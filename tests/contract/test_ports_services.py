@@ -22,7 +22,7 @@ app = services()
 upstream, staging, apps = sys.argv[1:]
 source, target = Repository(upstream, "library/node"), Repository(staging, "library/node")
 async def resolve():
-    async with app.upstreams.visit({}, seconds=20) as visit:
+    async with app.upstreams.visit({}, seconds=60) as visit:
         return await visit.resolve([(source, "9-alpine")])
 
 (found,) = asyncio.run(resolve()).values()
@@ -74,7 +74,7 @@ async def _run(work: Path) -> tuple[str, subprocess.CompletedProcess[str], list[
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=240,
         )
         published = [str(event["eventType"]) for event in azure.grid.published]
         return str(digest), done, published

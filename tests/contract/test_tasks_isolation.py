@@ -11,7 +11,7 @@ NESTED = """
 version: v1.1.0
 steps:
   - id: nested
-    timeout: 30
+    timeout: 120
     cmd: >
       TOOLS docker run --rm --network none --cap-drop ALL --security-opt no-new-privileges --pids-limit 32
       --memory 48m --read-only --tmpfs /tmp --volume {{.Run.SharedVolume}}:/t:ro --entrypoint /bin/sh
@@ -77,7 +77,7 @@ def test_memory_and_processes_of_a_nested_container_are_limited(engine):
         eat = "dd if=/dev/zero of=/tmp/big bs=1M count=100 2>/dev/null; echo wrote $?"
         await world.run(NESTED, {"digest": world.base_digest}, context={"test.sh": eat})
         assert "wrote 0" not in world.lines
-        fork = "for i in $(seq 60); do sleep 2 & done; echo all forked"
+        fork = "for i in $(seq 60); do sleep 300 & done; echo all forked"
         await world.run(NESTED, {"digest": world.base_digest}, context={"test.sh": fork})
         assert "all forked" not in world.lines
         assert "fork" in world.text

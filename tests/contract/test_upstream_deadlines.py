@@ -17,6 +17,7 @@ from tests.contract.scripted_registry import ScriptedRegistry
 from tests.contract.scripted_tokens import ScriptedTokens
 from tests.contract.serving import free_port
 from tests.contract.visiting import Tag, reached, reason, resolve, visit, watcher
+from tests.contract.waiting import PATIENCE
 
 type Found = Mapping[Tag, Resolved | Unresolved]
 
@@ -49,11 +50,11 @@ def test_a_dead_registry_costs_the_others_nothing(kind: str, deaf: int):
             started = time.monotonic()
             return list(await asyncio.gather(timed("dead", tags), timed("good", others)))
 
-        lost, found = visit(both, seconds=3, by=UpstreamWatcher({}, seconds=1)).found
+        lost, found = visit(both, by=UpstreamWatcher({}, seconds=3)).found
     assert list(found.values()) == [FOUND] * 100
     assert all("dead.contoso.com" in reason(each) for each in lost.values())
-    assert done["good"] < 1.5
-    assert done["dead"] < 4
+    assert kind != "deaf" or done["good"] < done["dead"]
+    assert done["dead"] < 30  # of sixty: it was given up
     assert (
         len([each for each in lost.values() if each != Unresolved(reason(each), reached=False)])
         <= 12
@@ -85,17 +86,17 @@ def test_one_failure_of_a_registry_that_is_well_is_made_up_for():
 
 
 def test_answers_come_within_the_visits_seconds_and_the_rest_was_not_reached():
-    made, tags = with_tags("slow.contoso.com", 100, latency=0.2)
+    made, tags = with_tags("slow.contoso.com", 1000, latency=0.5)  # for two minutes
     with internet(made):
         started = time.monotonic()
-        found = resolve(*tags, seconds=1)
+        found = resolve(*tags, seconds=4)
         took = time.monotonic() - started
-    assert took < 2.5
+    assert took < 30
     answered = [each for each in found if each == FOUND]
-    assert 8 <= len(answered) <= 20
+    assert 1 <= len(answered) <= 4 * 8
     late = [each for each in found if isinstance(each, Unresolved)]
     assert len([each for each in late if each.reached]) <= 4
-    assert all("slow.contoso.com" in each.reason and "1 s" in each.reason for each in late)
+    assert all("slow.contoso.com" in each.reason and "4 s" in each.reason for each in late)
 
 
 @pytest.mark.parametrize("what", ["tags", "manifests"])
@@ -103,18 +104,18 @@ def test_lists_and_manifests_end_with_the_visit_too(what: str):
     made, _ = with_tags("slow.contoso.com", 3, latency=0.2)
     made.page = 1
     app = made.repository("team/app")
-    made.list_tags("team/app", [f"more{number}" for number in range(100)])
+    made.list_tags("team/app", [f"more{number}" for number in range(500)])
 
     async def ask(here):
         if what == "tags":
             return [await here.tags(app, bool)]
         return (await here.manifests([(app, WHITE.digest)])).values()
 
-    made.latency = 1.0 if what == "manifests" else 0.2
+    made.latency = 60 if what == "manifests" else 0.2
     with internet(made):
         started = time.monotonic()
         (found,) = visit(ask, seconds=0.6).found
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
     assert "slow.contoso.com" in reason(found)
     assert "0.6 s" in reason(found)
 
@@ -136,7 +137,7 @@ def test_a_visit_that_is_cancelled_leaves_nothing_running():
     made, tags = with_tags("slow.contoso.com", 20, latency=0.5)
 
     async def cut_short() -> int:
-        async with watcher().visit({}, seconds=10) as here:
+        async with watcher().visit({}, seconds=PATIENCE) as here:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await here.resolve(tags)
@@ -153,7 +154,7 @@ def test_two_visits_at_the_same_time_do_not_disturb_each_other():
     by = watcher()
 
     async def one() -> Found:
-        async with by.visit({}, seconds=5) as here:
+        async with by.visit({}, seconds=PATIENCE) as here:
             return await here.resolve(tags)
 
     async def both() -> list[Found]:

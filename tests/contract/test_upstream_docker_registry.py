@@ -16,6 +16,7 @@ from shared.values import Credential, Listed, Resolved, Unresolved
 from tests.contract.scripted_looks import FOUND, USER, WHITE
 from tests.contract.token_service import DockerRegistry, TokenService, docker_registry
 from tests.contract.visiting import reason, resolve, visit
+from tests.contract.waiting import PATIENCE
 from tests.fakes import index
 
 *CHILDREN, INDEX = index("white", ["linux/amd64", "linux/arm64"])
@@ -131,7 +132,7 @@ def test_skopeo_reads_the_same_digest(registry: DockerRegistry, tmp_path: Path):
         [*command, f"docker://{registry.host}/public/app:1"],
         capture_output=True,
         check=True,
-        timeout=30,
+        timeout=2 * PATIENCE,
     )
     (found,) = resolve((at(registry, "public/app"), "1"))
     assert isinstance(found, Resolved)

@@ -39,6 +39,9 @@ def test_an_endless_list_of_tags(size: int):
         bounded(tags, seconds=1)
 
 
+SHORT = {"seconds": 2.0, "each": 0.5}
+
+
 def _zeros(*headers: str, status: str = "200 OK", piece: bytes = b"0" * 65536):
     async def talk(here: Talker) -> None:
         await here.head(*headers, status=status)
@@ -65,7 +68,7 @@ def test_ten_gigabytes_of_zeros(ask, kind: str, status: str):
         if ask is resolve and status.startswith("404"):  # what HEAD answers: there is no such tag
             assert visit(ask).found == Resolved(None)
         else:
-            bounded(ask)
+            bounded(ask, **SHORT)
     assert said[0] < 10 * BYTES
 
 
@@ -78,7 +81,7 @@ def test_a_token_service_that_sends_ten_gigabytes():
             await here.head(challenge, "Content-Length: 0", status="401 Unauthorized")
 
     with internet() as net, raw(net, HOST, talk) as said:
-        bounded(resolve)
+        bounded(resolve, **SHORT)
     assert said[0] < 10 * BYTES
 
 
@@ -91,7 +94,8 @@ def test_headers_that_come_a_byte_at_a_time(ask):
             await asyncio.sleep(0.05)
 
     with internet() as net, raw(net, HOST, talk):
-        assert "in time" in bounded(ask) or "within" in bounded(ask)
+        why = bounded(ask, **SHORT)
+    assert "in time" in why or "within" in why
 
 
 @EACH
@@ -103,7 +107,7 @@ def test_a_body_that_comes_a_byte_at_a_time(ask):
             await asyncio.sleep(0.05)
 
     with internet() as net, raw(net, HOST, talk):
-        bounded(ask)
+        bounded(ask, **SHORT)
 
 
 @EACH
@@ -114,7 +118,7 @@ def test_early_hints_without_an_end(ask):
             await asyncio.sleep(0)
 
     with internet() as net, raw(net, HOST, talk):
-        bounded(ask)
+        bounded(ask, **SHORT)
 
 
 @EACH

@@ -2,6 +2,7 @@
 
 import asyncio
 import email.utils
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +22,7 @@ from tests.contract.visiting import reason, resolve, visit
 
 @pytest.mark.parametrize("limit", [1, 3, 8])
 def test_no_more_requests_at_a_time_than_the_catalog_says(limit: int):
-    made, tags = with_tags("registry.contoso.com", 40, latency=0.01)
+    made, tags = with_tags("registry.contoso.com", 40, latency=0.01, together=limit)
     with internet(made):
         found = resolve(*tags, upstreams=(Upstream(made.host, concurrency=limit),))
     assert found == [FOUND] * 40
@@ -29,8 +30,8 @@ def test_no_more_requests_at_a_time_than_the_catalog_says(limit: int):
 
 
 def test_what_the_catalog_does_not_say_is_four_at_a_time_for_each_registry():
-    first, tags = with_tags("a.contoso.com", 20, latency=0.01)
-    second, others = with_tags("b.contoso.com", 20, latency=0.01)
+    first, tags = with_tags("a.contoso.com", 20, latency=0.01, together=4)
+    second, others = with_tags("b.contoso.com", 20, latency=0.01, together=4)
     with internet(first, second):
         assert resolve(*tags, *others) == [FOUND] * 40
     assert (first.peak, second.peak) == (4, 4)
@@ -38,7 +39,7 @@ def test_what_the_catalog_does_not_say_is_four_at_a_time_for_each_registry():
 
 def test_tokens_of_the_registrys_own_host_are_within_its_limit():
     tokens = ScriptedTokens("registry.contoso.com")
-    made = ScriptedRegistry("registry.contoso.com", latency=0.01, tokens=tokens)
+    made = ScriptedRegistry("registry.contoso.com", latency=0.05, tokens=tokens)
     tags = []
     for number in range(30):
         made.push(f"team/app{number}", "1", WHITE)
@@ -49,7 +50,7 @@ def test_tokens_of_the_registrys_own_host_are_within_its_limit():
 
 
 def test_questions_asked_at_the_same_time_share_the_limit():
-    made, tags = with_tags("registry.contoso.com", 20, latency=0.02)
+    made, tags = with_tags("registry.contoso.com", 20, latency=0.02, together=3)
     app = made.repository("team/app")
 
     async def all_at_once(here):
@@ -66,11 +67,11 @@ def test_questions_asked_at_the_same_time_share_the_limit():
 def test_no_more_requests_a_second_than_the_catalog_says():
     made, tags = with_tags("registry.contoso.com", 25)
     with internet(made) as net:
+        began = time.monotonic()
         assert resolve(*tags, upstreams=(Upstream(made.host, rate=20),)) == [FOUND] * 25
-    times = [each.at for each in net.to(made.host)]
-    assert times[-1] - times[0] >= 24 / 20 * 0.9
-    window = max(len([other for other in times if at <= other < at + 0.5]) for at in times)
-    assert window <= 0.5 * 20 + 2
+    # None comes before its turn; one that was held up on its way may come close to the next.
+    waited = sorted(each.at - began for each in net.to(made.host))
+    assert all(each >= number / 20 for number, each in enumerate(waited))
 
 
 # Pauses
@@ -80,7 +81,8 @@ def test_no_more_requests_a_second_than_the_catalog_says():
 def test_429_pauses_that_registry_and_the_others_go_on(form: str):
     bad, tags = with_tags("a.contoso.com", 60, latency=0.005)
     good, others = with_tags("b.contoso.com", 60, latency=0.005)
-    until = datetime.now(UTC) + timedelta(seconds=60)
+    began = datetime.now(UTC)
+    until = began + timedelta(seconds=60)
     wait = email.utils.format_datetime(until, usegmt=True) if form == "date" else form
     headers = {"Retry-After": wait} if wait else {}
     bad.script = lambda request: web.Response(status=429, headers=headers)
@@ -93,7 +95,8 @@ def test_429_pauses_that_registry_and_the_others_go_on(form: str):
     assert len(net.to(bad.host)) <= 4
     usage = answered.usage[bad.host]
     assert usage.paused_until is not None
-    assert 50 <= (usage.paused_until - datetime.now(UTC)).total_seconds() <= 62
+    assert timedelta(seconds=58) <= usage.paused_until - began
+    assert usage.paused_until - datetime.now(UTC) <= timedelta(seconds=61)
     assert "429" in usage.reason
     assert answered.usage[good.host].paused_until is None
 

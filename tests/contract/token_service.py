@@ -27,6 +27,7 @@ from shared.oci.manifest import Manifest
 from shared.registry import artifacts
 from tests.contract.scripted_tokens import basic
 from tests.contract.serving import ca_path, free_port, serve
+from tests.contract.waiting import PATIENCE, eventually
 
 ISSUER, SERVICE = "contoso tokens", "contoso registry"
 
@@ -103,16 +104,18 @@ class DockerRegistry:
             session.trust_env, session.verify = False, str(self.trust)
             session.headers["Authorization"] = f"Bearer {token}"
             base = f"https://{self.host}/v2/{path}"
-            where = session.post(f"{base}/blobs/uploads/", timeout=5).headers["Location"]
+            where = session.post(f"{base}/blobs/uploads/", timeout=PATIENCE).headers["Location"]
             blob = {"digest": str(Digest.of(artifacts.EMPTY))}
-            session.put(where, params=blob, data=artifacts.EMPTY, timeout=5).raise_for_status()
+            session.put(
+                where, params=blob, data=artifacts.EMPTY, timeout=PATIENCE
+            ).raise_for_status()
             for each in manifests:
                 reference = tag if each is manifests[-1] else str(each.digest)
                 session.put(
                     f"{base}/manifests/{reference}",
                     data=each.raw,
                     headers={"Content-Type": each.media_type},
-                    timeout=5,
+                    timeout=PATIENCE,
                 ).raise_for_status()
 
 
@@ -128,11 +131,12 @@ def docker_registry(folder: Path, service: TokenService) -> Iterator[DockerRegis
         command = [shutil.which("docker-registry") or "docker-registry", "serve", "config.yml"]
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         try:
-            _wait(f"https://localhost:{port}/v2/", folder / "trust.pem")
-            yield DockerRegistry(f"localhost:{port}", service, folder / "trust.pem")
+            trust = folder / "trust.pem"
+            eventually(lambda: _answers(f"https://localhost:{port}/v2/", trust))
+            yield DockerRegistry(f"localhost:{port}", service, trust)
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=PATIENCE)
 
 
 def _write(folder: Path, service: TokenService) -> None:
@@ -145,19 +149,15 @@ def _write(folder: Path, service: TokenService) -> None:
     (folder / "signing.pem").write_bytes(signing)
 
 
-def _wait(url: str, trust: Path) -> None:
-    context = ssl.create_default_context(cafile=trust)
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(url, context=context):
-                return
-        except HTTPError as error:
-            error.close()
-            return  # 401: it is up
-        except OSError:
-            time.sleep(0.05)
-    message = f"docker-registry does not answer at {url}"
-    raise TimeoutError(message)
+def _answers(url: str, trust: Path) -> bool:
+    try:
+        with urllib.request.urlopen(url, context=ssl.create_default_context(cafile=trust)):
+            return True
+    except HTTPError as error:
+        error.close()
+        return True  # 401: it is up
+    except OSError:
+        return False
 
 
 _CONFIG = f"""\

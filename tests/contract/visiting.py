@@ -9,6 +9,7 @@ from shared.oci.reference import Repository
 from shared.ports import Upstreams, Visit
 from shared.registry.watcher import UpstreamWatcher
 from shared.values import Resolved, Unresolved, Usage
+from tests.contract.waiting import PATIENCE
 
 type Question[T] = Callable[[Visit], Awaitable[T]]
 type Tag = tuple[Repository, str]
@@ -23,13 +24,13 @@ class Answered[T]:
 
 
 def watcher() -> UpstreamWatcher:
-    return UpstreamWatcher({})
+    return UpstreamWatcher({}, seconds=PATIENCE)
 
 
 def visit[T](
     question: Question[T],
     *upstreams: Upstream,
-    seconds: float = 10.0,
+    seconds: float = PATIENCE,
     by: Upstreams | None = None,
 ) -> Answered[T]:
     """Ask within one visit, in an event loop of its own."""
@@ -45,7 +46,7 @@ def visit[T](
 def resolve(
     *tags: Tag,
     upstreams: tuple[Upstream, ...] = (),
-    seconds: float = 10.0,
+    seconds: float = PATIENCE,
     by: Upstreams | None = None,
 ) -> list[Resolved | Unresolved]:
     """Resolve tags; the answers are in the tags' order."""

@@ -22,10 +22,10 @@ class Acts:
         self.plays[play.__name__] = play
 
     def ends(self, there: Theatre, seconds: float) -> Ends:
-        """Play them all; return how each ended, None being well."""
+        """Play them all, each for so many seconds at most; return how each ended, None being well."""
 
         async def play(stage: Stage) -> list[BaseException | None]:
-            plays = (each(stage) for each in self.plays.values())
+            plays = (asyncio.wait_for(each(stage), seconds) for each in self.plays.values())
             return await asyncio.gather(*plays, return_exceptions=True)
 
-        return dict(zip(self.plays, there.run(play(there.stage), seconds), strict=True))
+        return dict(zip(self.plays, there.run(play(there.stage)), strict=True))

@@ -15,6 +15,9 @@ from local.platform.principals import APPS, BASE, STAGING
 from shared.oci.digest import Digest
 from tests.e2e.theatre import PROMOTED, Theatre
 
+# Each death is a restart of host and worker; three and a promotion take a slow machine minutes.
+pytestmark = pytest.mark.timeout(600)
+
 _numbers = count(1)
 
 # What the app asks of the world, in the order of the story: step, operation, what its detail holds.
@@ -82,9 +85,7 @@ def promote(house: Theatre, faults: Sequence[Fault] = ()) -> dict[str, object]:
     starts = stage.azure.host.starts
     for fault in faults:
         stage.azure.faults.add(fault)
-    house.run(stage.watch())
-    if faults:
-        house.run(_timers_until_promoted(stage, digest))
+    house.run(_timers_until_promoted(stage, digest) if faults else stage.watch())
     house.run(stage.reaches(digest, "promoted"))
     house.run(stage.rebuilt(digest))
     house.rests()
@@ -93,14 +94,13 @@ def promote(house: Theatre, faults: Sequence[Fault] = ()) -> dict[str, object]:
 
 
 async def _timers_until_promoted(stage: Stage, digest: Digest) -> None:
-    """Let the watch come round again every few seconds, as a timer does."""
-    for _ in range(40):
-        await asyncio.sleep(3)
+    """Let the watch come round every few seconds, as a timer does."""
+    for _ in range(60):
         if (await stage.state(digest))[0] == "promoted":
             return
-        await stage.azure.host.running()
         with contextlib.suppress(aiohttp.ClientError):  # it may die under this very call
             await stage.watch()
+        await asyncio.sleep(3)
 
 
 def test_the_steps_are_everything_the_app_asks_of_the_world(house: Theatre):

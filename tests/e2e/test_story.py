@@ -18,6 +18,8 @@ from shared.oci.digest import Digest
 from shared.oci.tags import unique_tag
 from shared.values import Entry
 
+pytestmark = pytest.mark.timeout(900)  # the first test is the whole story
+
 WHITE = Node("white").built().digest
 RED = Node("Red").built().digest
 BLUE = Node("DeepSkyBlue").built().digest

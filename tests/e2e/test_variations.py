@@ -8,6 +8,8 @@ from local.demo.upstream import Node
 from local.faults import Fault, Kind
 from tests.e2e.theatre import PROMOTED, Theatre
 
+pytestmark = pytest.mark.timeout(600)
+
 _DELIVERY = "eventgrid.deliver"
 _EVERY = 10_000
 _numbers = count(1)

@@ -75,10 +75,10 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
     (advisories / METADATA).write_text(json.dumps({"UpdatedAt": UPDATED.isoformat()}))
 
     with theatre(catalog, beside={VEX: _vex()}, advisories=advisories) as there:
-        yield ACTS.ends(there, seconds=240)
+        yield ACTS.ends(there, seconds=480)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["reports", "garbles", "excuses", "requires", "ages_the_database"])
 def test_the_evidence_on_real_parts(ends: Ends, name: str):
     end = ends[name]

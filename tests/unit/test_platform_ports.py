@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from local.platform.ports import Ports, free
+from local.platform.ports import Ports, free, free_row
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,6 +43,18 @@ def test_two_processes_are_given_different_ports_before_either_listens():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
 
+    assert mine.isdisjoint(map(int, other.stdout.split()))
+
+
+def test_the_ports_of_a_row_are_given_to_no_other_process():
+    firsts = [free_row(24) for _ in range(8)]  # so many that another would be given some of them
+    mine = {first + number for first in firsts for number in range(24)}
+    script = "from local.platform.ports import free; print(*free(400))"
+    other = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert len(mine) == 8 * 24
     assert mine.isdisjoint(map(int, other.stdout.split()))
 
 
