@@ -11,7 +11,7 @@ from shared.oci.reference import Repository
 from shared.policy.facts import Foreign
 from shared.ports import DataPlane
 from shared.reports import fields, formats
-from shared.reports.findings import InvalidReport, Report
+from shared.reports.findings import InvalidReport, NothingExamined, Report
 from shared.reports.subjects import AboutAnother
 
 # A publisher chooses how many there are, and what is in them: without these bounds one image could keep the app
@@ -54,7 +54,8 @@ def read(
 ) -> Mapping[Digest, tuple[Foreign, ...]]:
     """Return what others reported about each part; `parts` begin with the index, `listed` has their reports.
 
-    What is no report but a bill of materials is left out; whatever else is not read is an error that names it.
+    What is no report but a bill of materials is left out, and what neither finds anything nor shows that it looked;
+    whatever else is not read is an error that names it.
     """
     index, room, left = parts[0], ALTOGETHER, _MOST_IN_ALL
     found: dict[Digest, tuple[Foreign, ...]] = {}
@@ -128,7 +129,7 @@ def _opened(asked: _Asked) -> _Opened:
 
 @lru_cache(maxsize=_KEPT)
 def _parsed(asked: _Asked) -> Report | str | None:
-    """Return the report, or why it is none; a bill of materials without `vulnerabilities` is None."""
+    """Return the report, or why it is none; None for a bill of materials, and for what says nothing at all."""
     opened = _opened(asked)
     # No more than its manifest says: that is what its share of the room was reckoned by.
     raw = asked.plane.blob(asked.repository, opened.layer.digest, opened.layer.size)
@@ -140,6 +141,8 @@ def _parsed(asked: _Asked) -> Report | str | None:
         if opened.kind == _CYCLONEDX and _is_plain(fields.document(raw, LARGEST)):
             return None
         report = _about_any(asked, opened.kind, raw)
+    except NothingExamined:  # it proves nothing, and could only have added
+        return None
     except InvalidReport as error:
         return str(error)
     return _excess(report) or report

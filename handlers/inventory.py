@@ -65,7 +65,9 @@ class Inventory:
         if pending(rows, IMAGE) is not None or self._kept(digest) is None:
             return Base(holds=False, unique=unique)
         decided = self._decided()
-        missing = self._missing(decided, {row.key for row in rows})
+        # A copy that failed is not under way: what lacks it asks for it again.
+        underway = {row.key for row in rows if row.values.get("state") != "failed"}
+        missing = self._missing(decided, underway)
         if decided is None or missing:
             known = decided.digest if decided else None
             return Base(holds=True, unique=unique, missing_referrers=missing, decision=known)
@@ -131,10 +133,13 @@ class Inventory:
         return (*own, *upstreams)
 
     def _lacks(self, own: Digest, decided: gathering.Decided | None) -> bool:
-        """Tell whether base lacks one of ours; what staging has lost too cannot be put right."""
+        """Tell whether base lacks one of ours; what staging has lost too cannot be put right.
+
+        A report was read there for this verdict; of a test its run is the proof, and its result is for people.
+        """
         if self._kept(own) is not None:
             return False
-        certain = decided is None and own in proven(self.facts)
+        certain = decided is None and own in {each.report_digest for each in self.facts.scans}
         return certain or self.services.data_plane.head(self.staging, own) is not None
 
     def _held_by_others(self, stable: Mapping[str, _Entry | None]) -> Iterator[tuple[str, Held]]:

@@ -20,7 +20,9 @@ PROMOTIONS = "promotions"  # the ledger's subject of when each image had its las
 _KEPT = 1_500  # characters of what else a row says in sentences: it has to hold the reasons too
 _ANNOUNCED = frozenset({State.PROMOTED, State.REJECTED, State.FAILED, State.HELD})
 # A scan that is done again and brings the same verdict is no news, nor is what staging lost and got back.
-_LASTING = {State.REJECTED, State.HELD, State.PROMOTED}
+_LASTING = {State.REJECTED, State.HELD, State.PROMOTED, State.FAILED}
+# Rules whose reason is another each time: the date of a database that stays old, the run that left nothing again.
+_VARYING = {"fresh", "scanned", "tested"}
 _ARRIVING = {State.DETECTED, State.IMPORTING}
 _ASKING = {*_ARRIVING, State.SCANNING, State.TESTING}
 
@@ -62,8 +64,7 @@ def record(
     verdict = _verdict(state, decision, old)
     _would_have_stopped(services, subject, decision, verdict, old)
     same = old.get("state") == state.value and old.get("reasons") == said
-    # Each scan with a database that stays old gives the reason another date.
-    what = decision.rule if decision is not None and decision.rule == "fresh" else said
+    what = decision.rule if decision is not None and decision.rule in _VARYING else said
     announced = _id(f"{state.value}|{what}") if state in _ANNOUNCED else ""
     if old.get("state") != state.value or (old.get("reasons") != said and state in _ANNOUNCED):
         change = f"{subject.id}|{before.version if before else ''}|{state.value}|{said}"
@@ -72,7 +73,8 @@ def record(
     elif before is not None and before.due == due and verdict.items() <= old.items():
         return
     now = services.clock.now().isoformat()
-    told = _told(state, announced, old, now)
+    since = str(old["since"]) if same and "since" in old else now
+    told = _told(state, announced, old, since)
     if state is State.PROMOTED and told["told"] == now:
         # Before the row itself: who asks when there is something to count must not miss it.
         services.ledger.upsert(Row(PROMOTIONS, subject.image, {"at": now}))
@@ -81,18 +83,21 @@ def record(
         "digest": str(subject.digest),
         "state": state.value,
         "reasons": said,
-        "since": old["since"] if same and "since" in old else now,
+        "since": since,
         "trace": subject.trace,
     }
     services.ledger.upsert(Row(subject.id, STATE, values | told | verdict, due=due))
 
 
-def _told(state: State, announced: str, old: Mapping[str, _Value], now: str) -> dict[str, str]:
-    """Return which verdict was announced last and when, also while what goes on may only bring it again."""
+def _told(state: State, announced: str, old: Mapping[str, _Value], since: str) -> dict[str, str]:
+    """Return which verdict was announced last and when, also while what goes on may only bring it again.
+
+    Rows from before it was kept say neither: what they say was told when it began.
+    """
     before = {name: str(old.get(name, "")) for name in ("announced", "told")}
     if state in _ASKING or (state in _LASTING and announced and before["announced"] == announced):
         return before
-    return {"announced": announced, "told": now if announced else ""}
+    return {"announced": announced, "told": since if announced else ""}
 
 
 def _verdict(state: State, decision: Decision | None, old: Mapping[str, _Value]) -> dict[str, str]:

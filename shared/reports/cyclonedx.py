@@ -18,7 +18,7 @@ from shared.reports.fields import (
     text,
     texts,
 )
-from shared.reports.findings import Finding, InvalidReport, Report, Severity
+from shared.reports.findings import Finding, InvalidReport, NothingExamined, Report, Severity
 from shared.reports.subjects import claimed
 
 # Shapes: CycloneDX/specification, schema/bom-1.6.schema.json; what Trivy, Grype and depscan write into it.
@@ -53,7 +53,7 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int) -> Report:
             "components: expected at least one, found none: the scanner examined nothing it can "
             "judge (data that is not run may say `scan: none` with a reason)"
         )
-        raise InvalidReport(message)
+        raise NothingExamined(message)
     scanner, version = _tool(metadata)
     systems = sorted(part.title for part in listed if part.kind == _SYSTEM)
     return Report(

@@ -7,11 +7,15 @@ from datetime import datetime
 from shared.oci.digest import Digest
 from shared.severity import Severity
 
-__all__ = ["Finding", "InvalidReport", "Report", "Severity", "merged"]
+__all__ = ["Finding", "InvalidReport", "NothingExamined", "Report", "Severity", "merged"]
 
 
 class InvalidReport(ValueError):
     """The bytes are no report that can be trusted to be whole; never to be read as "clean"."""
+
+
+class NothingExamined(InvalidReport):
+    """It is whole, names no finding, and does not show that anything was examined: nothing to add, nothing proven."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from shared.reports.fields import (
     text,
     texts,
 )
-from shared.reports.findings import Finding, InvalidReport, Report
+from shared.reports.findings import Finding, InvalidReport, NothingExamined, Report
 from shared.reports.sarif_results import finding
 from shared.reports.sarif_rules import rules_of
 from shared.reports.subjects import claimed, digests
@@ -48,16 +48,16 @@ def parse(raw: bytes, *, subject: Digest | None = None, limit: int) -> Report:
     findings: set[Finding] = set()
     for run, place in runs:
         findings.update(_findings(run, place))
+    times = [time for run, place in runs for time in _times(run, place)]
     covers = sorted(_name(run, place) for run, place in runs if _examined(run, place))
     if not covers:
         message = (
             "runs: expected results or a sign of what was examined, found neither (a scanner that writes "
             "none for a clean image can attach its own JSON or CycloneDX instead)"
         )
-        raise InvalidReport(message)
+        raise NothingExamined(message) if runs and not findings else InvalidReport(message)
     drivers = [mapping(mapping(run, "tool", at), "driver", f"{at}tool.") for run, at in runs]
     versions = {text(driver, "version", "runs[].tool.driver.") for driver in drivers}
-    times = [time for run, place in runs for time in _times(run, place)]
     return Report(
         scanner=", ".join(sorted({_name(run, place) for run, place in runs})),
         subject=_subject(runs, subject),

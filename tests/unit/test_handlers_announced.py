@@ -1,8 +1,11 @@
 """What is announced of a verdict that is asked for again and again: once, as long as it stays the same."""
 
+import pytest
+
 from shared.severity import Severity
+from shared.values import RunState, ScanRequest, TestRequest
 from tests.builders import a_finding
-from tests.machine import CATALOG, Machine
+from tests.machine import BASE, CATALOG, PLATFORMS, TAG, Machine
 from tests.telling import AMD64, looked_at
 
 HELD = CATALOG.replace("age: 0h", "age: 0h, approval: manual, max_age: 24h")
@@ -49,3 +52,56 @@ def test_a_database_that_stays_old_is_announced_once_and_not_at_every_scan():
     looked_at(machine)
 
     assert days(machine, 5) == ["held"]
+
+
+@pytest.mark.parametrize("lost", ["scan", "test"])
+def test_what_fails_again_every_hour_is_announced_once_until_something_else_comes_of_it(lost: str):
+    machine = Machine()
+    end = machine._end
+
+    def without_result(run_id: str, request: ScanRequest | TestRequest) -> None:
+        if isinstance(request, ScanRequest) is (lost == "scan"):
+            # The run's id is in the reason: it differs each time.
+            machine.world.tasks.finish(
+                request.repository.registry, run_id, RunState.FAILED, log="no\n"
+            )
+        else:
+            end(run_id, request)
+
+    machine._end = without_result  # type: ignore[method-assign] # runs that leave nothing
+    digest = machine.upstream("white")
+    machine.watch()
+    machine.settle()
+    for _ in range(5):
+        machine.world.clock.advance(hours=2)
+        machine.sweep()
+        machine.settle()
+    assert machine.events().count("failed") > 3
+    told = [each.event for each in machine.world.announcements.published]
+    assert told == ["failed"]
+
+    machine._end = end  # type: ignore[method-assign] # and they work again
+    machine.world.clock.advance(hours=2)
+    machine.sweep()
+    machine.settle()
+
+    assert machine.state(digest) == "promoted"
+    told = [each.event for each in machine.world.announcements.published]
+    assert told == ["failed", "promoted"]
+
+
+def test_what_others_promoted_and_cannot_be_scanned_is_announced_once_too():
+    machine = Machine()
+    machine.world.registries.push_index(BASE, TAG, content="white", platforms=PLATFORMS)
+    machine._end = lambda run_id, request: machine.world.tasks.finish(  # type: ignore[method-assign] # no run works
+        request.repository.registry, run_id, RunState.FAILED, log="no\n"
+    )
+    machine.upstream("white")
+    machine.watch()
+    machine.settle()
+    machine.sweep()
+    machine.settle()
+    told = [each.event for each in machine.world.announcements.published]
+    assert told == ["promoted"]
+
+    assert days(machine, 5) == []

@@ -133,7 +133,7 @@ def test_it_counts_for_nothing_where_the_catalog_ignores_it():
         (CYCLONEDX, report_bodies.cyclonedx(), "expected a report about"),
         (CYCLONEDX, about(AMD64, vulnerabilities=None), "vulnerabilities"),
         (SARIF, report_bodies.sarif(), "expected a report about"),
-        (SARIF, report_bodies.sarif(**RUN, invocations=[]), "expected results or a sign"),
+        (SARIF, {"version": "2.1.0", "runs": []}, "expected results or a sign"),
     ],
 )
 def test_one_that_cannot_be_read_is_an_error_that_names_it_and_holds_the_candidate(

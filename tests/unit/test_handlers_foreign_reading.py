@@ -244,3 +244,52 @@ def test_all_that_was_found_in_one_candidate_is_bounded_too():
 
     assert [each.report is not None for each in found] == [True] * 4 + [False]
     assert "more than 20000 findings" in found[-1].error
+
+
+UNSCANNED = {"driver": {"name": "Snyk Container", "properties": {"artifactsScanned": 0}}}
+
+
+@pytest.mark.parametrize("tool", ["Grype", "osv-scanner", "docker scout"])
+def test_a_clean_log_that_does_not_show_what_was_examined_adds_nothing_and_holds_nothing(tool: str):
+    registries = Counting()
+    silent = {"invocations": None, "properties": None, "tool": {"driver": {"name": tool}}}
+    clean = report_bodies.sarif(**silent)
+
+    assert registries.read((registries.attached(clean),)) == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"results": None},
+        {"invocations": [{"executionSuccessful": False}]},
+        {"externalPropertyFileReferences": {"results": [{}]}},
+        {"results": [report_bodies.a_result()], "tool": UNSCANNED},
+        {"tool": UNSCANNED, "invocations": [{"executionSuccessful": False}]},
+    ],
+)
+def test_a_log_that_may_have_lost_its_results_is_an_error(changes: dict[str, Any]):
+    registries = Counting()
+    silent = {"invocations": None, "properties": None}
+    broken = report_bodies.sarif(**{**silent, **changes})
+
+    (one,) = registries.read((registries.attached(broken),))
+
+    assert one.error
+
+
+def test_a_log_without_a_run_is_an_error():
+    registries = Counting()
+
+    (one,) = registries.read((registries.attached({"version": "2.1.0", "runs": []}),))
+
+    assert "found neither" in one.error
+
+
+def test_what_lists_files_alone_and_no_vulnerability_holds_nothing():
+    registries = Counting()
+    body = report_bodies.cyclonedx()
+    body["components"] = [{"type": "file", "name": "bin/app"}]
+    body["metadata"]["component"]["purl"] = f"pkg:oci/node@sha256%3A{registries.parts[0].hex}"
+
+    assert registries.read((registries.attached(body, CYCLONEDX),)) == ()

@@ -3,8 +3,10 @@
 import pytest
 
 from handlers import explaining, observed
-from handlers.recording import PROMOTIONS
+from handlers.inventory import referrer_key
+from handlers.recording import PROMOTIONS, Subject, known
 from shared.oci.digest import Digest
+from shared.operators import Ruling, RulingKind
 from shared.severity import Severity
 from shared.values import Entry, Row
 from tests.builders import a_catalog, a_finding
@@ -110,3 +112,53 @@ def test_a_digest_that_is_promoted_again_after_another_is_announced_again():
     assert held.digest == digest != blue
     told = [each for each in machine.world.announcements.published if each.event == "promoted"]
     assert [each.digest for each in told] == [str(digest)]
+
+
+@pytest.mark.parametrize("tried", [False, True], ids=["not copied yet", "copied in vain"])
+def test_what_its_test_left_behind_in_staging_may_be_lost_before_it_is_promoted(tried: bool):
+    machine = Machine()
+    machine.world.catalog.text = CATALOG.replace("age: 0h", "age: 0h, approval: manual")
+    digest = machine.upstream("white")
+    machine.watch()
+    machine.settle()
+    assert machine.state(digest) == "held"
+    for each in (digest, *CHILDREN):
+        machine.world.registries.delete(STAGING, each)
+    machine.watch()
+    machine.settle()
+    now = machine.world.clock.now()
+    if tried:
+        rows = machine.world.ledger.rows(Subject("node", digest, "").id)
+        (test,) = [row for row in rows if row.key.startswith("test:")]
+        key = referrer_key(Digest(str(test.values["result"])))
+        machine.world.ledger.upsert(
+            Row(
+                test.subject,
+                key,
+                {"state": "failed", "at": now.isoformat(), "attempt": 3, "error": "gone"},
+            )
+        )
+    machine.world.rulings.add(Ruling("node", digest, RulingKind.APPROVE, "Ada", now, "read it"))
+
+    machine.sweep()
+    machine.settle()
+
+    assert machine.state(digest) == "promoted", machine.reasons(digest)
+
+
+def test_what_was_promoted_before_rows_said_when_it_was_told_is_not_counted_again():
+    machine, digest = promoted(OBSERVING, worse=True)
+    candidate = Subject("node", digest, "").id
+    row = known(machine.services, candidate)
+    assert row is not None
+    old = ("image", "digest", "state", "reasons", "since", "trace")
+    values = {name: row.values[name] for name in old}
+    machine.world.ledger.upsert(Row(candidate, row.key, values))
+    machine.world.ledger.delete(PROMOTIONS, "node")
+    machine.world.clock.advance(hours=30)
+
+    machine.sweep()
+    machine.settle()
+
+    assert machine._row(digest, "node")["told"] == values["since"]
+    assert machine.world.ledger.rows(PROMOTIONS) == ()
