@@ -64,6 +64,21 @@ def test_anything_but_one_bearer_token_is_a_stranger_s(authorization: str):
     assert refused(authorization) == "the Authorization header is not one bearer token in JWT form"
 
 
+def test_a_token_need_not_say_its_type():
+    written = f"{part({'alg': 'RS256', 'kid': 'k'})}.{part({})}.c2ln"
+
+    assert bearer.read(f"Bearer {written}") == Token(written, "k")
+
+
+def test_the_longest_header_and_the_longest_key_are_taken_and_one_more_is_not():
+    head = f"Bearer {token()}"
+    longest = head + "a" * (16 * 1024 - len(head))
+
+    assert isinstance(bearer.read(longest), Token)
+    assert "longer than 16384" in refused(f"{longest}a")
+    assert isinstance(bearer.read(f"Bearer {token(kid='k' * 200)}"), Token)
+
+
 def test_no_header_and_a_huge_one_are_told_apart():
     assert refused("") == "the request has no Authorization header"
     assert "longer than 16384" in refused("Bearer " + "a" * 20_000 + ".b.c")
@@ -91,7 +106,7 @@ def test_a_token_with_rules_of_its_own_is_not_taken(header: dict[str, object]):
 
 @pytest.mark.parametrize(
     "content",
-    [b"{", b"[]", b"null", b'"alg"', b"\xff", b"[" * 9000, b'{"alg": ' + b"9" * 9000 + b"}"],
+    [b"{", b"[]", b"null", b'"alg"', b"\xff", b"[" * 12_000, b'{"alg": ' + b"9" * 9000 + b"}"],
 )
 def test_a_header_that_is_no_json_object_is_a_stranger_s(content: bytes):
     written = base64.urlsafe_b64encode(content).decode().rstrip("=")

@@ -41,7 +41,15 @@ def test_a_person_s_access_token_names_them_and_their_roles():
     assert read() == Operator("alice@contoso.com", ALICE, frozenset({Role.APPROVER}))
 
 
-@pytest.mark.parametrize("audience", [APPLICATION, f"api://{APPLICATION}", APPLICATION.upper()])
+@pytest.mark.parametrize(
+    "audience",
+    [
+        APPLICATION,
+        f"api://{APPLICATION}",
+        APPLICATION.upper(),
+        f"api://{APPLICATION.upper()}",
+    ],
+)
 @pytest.mark.parametrize("issuer", [V1, V2])
 def test_both_versions_of_a_token_are_taken(issuer: str, audience: str):
     assert isinstance(read(iss=issuer, aud=audience), Operator)
@@ -50,6 +58,31 @@ def test_both_versions_of_a_token_are_taken(issuer: str, audience: str):
 def test_an_application_signs_in_for_itself():
     itself = {"sub": ALICE, "scp": None, "preferred_username": None, "azp": None, "appid": OTHER}
     assert read(**itself) == Operator(OTHER, ALICE, frozenset({Role.APPROVER}))
+
+
+def test_an_application_with_a_token_of_version_2_is_named_by_its_client():
+    itself = {"sub": ALICE, "scp": None, "preferred_username": None, "azp": OTHER}
+
+    assert read(**itself) == Operator(OTHER, ALICE, frozenset({Role.APPROVER}))
+
+
+def test_one_person_is_one_id_in_whatever_case_the_token_has_it():
+    found = read(oid=ALICE.upper())
+
+    assert isinstance(found, Operator)
+    assert found.id == ALICE
+
+
+@pytest.mark.parametrize(
+    ("audience", "is_ours"),
+    [("api://contoso.com/Breakwater", True), ("api://contoso.com/breakwater", False)],
+)
+def test_an_address_of_the_organisation_s_choice_is_compared_letter_by_letter(
+    audience: str, is_ours: bool
+):
+    ours = Expected(TENANT, frozenset({V2}), claims.audiences("api://contoso.com/Breakwater"))
+
+    assert isinstance(claims.operator(GOOD | {"aud": audience}, ours, NOW), Operator) == is_ours
 
 
 @pytest.mark.parametrize(
@@ -108,6 +141,13 @@ def test_any_other_token_names_nobody_and_says_why(changed: dict[str, object], r
         assert secret not in found.reason
 
 
+def test_times_are_whole_seconds_as_entra_has_them():
+    whole = int(NOW.timestamp())
+
+    assert isinstance(read(nbf=whole, exp=whole + 3600), Operator)
+    assert isinstance(read(nbf=whole - 7200, exp=whole - 3600), Stranger)
+
+
 def test_clocks_may_differ_by_a_minute_and_not_by_more():
     ends = NOW + timedelta(hours=1)
     assert isinstance(read(ends + timedelta(seconds=59)), Operator)
@@ -142,6 +182,8 @@ def test_roles_are_breakwater_s_own_and_others_are_nothing(claim: object, roles:
         ({"preferred_username": 5, "name": "Alice"}, "Alice"),
         ({"preferred_username": "\x1b[2Jroot\N{RIGHT-TO-LEFT OVERRIDE}"}, "�[2Jroot�"),
         ({"preferred_username": "a" * 1000}, "a" * 200),
+        ({"preferred_username": " alice@contoso.com "}, "alice@contoso.com"),
+        ({"preferred_username": None, "scp": None, "sub": ALICE, "name": "builder"}, "builder"),
         ({"preferred_username": None}, ALICE),  # and not the client she used
     ],
 )

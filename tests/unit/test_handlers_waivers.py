@@ -91,6 +91,36 @@ def test_another_day_or_another_package_is_another_waiver_and_another_reason_is_
     assert report(machine, replace(catalog, waivers=(later, other))) == [SOON] * 3
 
 
+@pytest.mark.parametrize("other", [{"id": "CVE-2026-0002"}, {"image": "python"}])
+def test_two_waivers_that_end_on_one_day_are_both_told(other: dict[str, str]):
+    both = (WAIVER, replace(WAIVER, **other))  # type: ignore[arg-type]  # a table of fields
+    machine, catalog = a_world(*both, at=datetime(2026, 12, 30, tzinfo=UTC))
+
+    assert report(machine, catalog) == [SOON, SOON]
+    assert report(machine, catalog) == [SOON, SOON]
+
+
+def test_what_has_been_said_is_kept_with_its_event():
+    machine, catalog = a_world(at=datetime(2026, 12, 30, tzinfo=UTC))
+    report(machine, catalog)
+
+    [row] = machine.ledger.rows("waivers")
+    said = machine.journal.entries[0].reasons[0]
+    assert row.values == {"event": SOON, "said": said}
+
+
+def test_two_faults_of_one_day_in_vex_documents_are_both_told():
+    machine, catalog = a_world(
+        replace(WAIVER, expires=date(2028, 1, 1)), at=datetime(2026, 12, 1, tzinfo=UTC)
+    )
+    catalog = replace(catalog, vex=("vex/a.json",))
+    for broken in (b"{", b"[]"):
+        machine.catalog.files["vex/a.json"] = broken
+        report(machine, catalog)
+
+    assert [each.event for each in machine.journal.entries] == ["vex unreadable"] * 2
+
+
 def test_dying_before_it_was_noted_tells_again_and_journals_once():
     class Dying(FakeAnnouncements):
         def publish(self, entry: Entry) -> None:

@@ -173,3 +173,21 @@ def test_a_hold_for_a_database_ends_in_a_scan(
     if isinstance(found, Hold) and found.until is not None:
         assert START < found.until <= START + 7 * HOUR
         assert not isinstance(action(scan, found.until), Wait)
+
+
+def test_what_is_held_names_the_key_that_holds_it():
+    failed: dict[str, Any] = {"failures": 3, "error": "no agent"}
+    old = a_scan_made(START - 2 * DAY, START, **failed)
+    unknowing = a_scan_made(START - 7 * HOUR, START - 2 * DAY, **failed)
+    gate = a_gate(max_age=DAY, max_database_age=DAY)
+
+    found = [freshness.step(each, gate, START, 3) for each in (old, unknowing)]
+
+    assert [(each.action, each.key) for each in found if each is not None] == [
+        (Hold(None), "max_age"),
+        (Hold(None), "max_database_age"),
+    ]
+
+
+def test_a_dated_report_is_made_again_however_often_it_was_that_day():
+    assert action(a_scan_made(START - 2 * DAY, START, recent=9)) == AGAIN

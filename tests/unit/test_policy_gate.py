@@ -76,6 +76,13 @@ def test_only_a_test_that_passed_is_no_refusal(passed: bool | None, refused: boo
     assert not refusal or "(run r2)" in refusal
 
 
+@pytest.mark.parametrize(("error", "said"), [("", ""), ("exit code 3", ": exit code 3")])
+def test_a_test_that_failed_says_where_in_which_run_and_why_if_that_is_known(error: str, said: str):
+    tested = Tested(AMD64, a_digest(1), Progress.ENDED, 1, "r2", passed=False, error=error)
+
+    assert judge_test(tested) == f"the test failed on linux/amd64 (run r2){said}"
+
+
 _findings = st.lists(
     st.builds(
         a_finding,

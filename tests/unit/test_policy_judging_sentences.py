@@ -2,12 +2,14 @@
 
 from itertools import permutations
 
+import pytest
+
 from shared.catalog import Compare, Severity
 from shared.oci.platform import Platform
 from shared.policy.actions import Delta
 from shared.policy.facts import Promoted, Scan
-from shared.policy.judging import judge
-from shared.policy.sentences import differs
+from shared.policy.judging import end_of_life, judge
+from shared.policy.sentences import NAMED, differs
 from shared.reports.findings import Finding
 from tests.builders import a_digest, a_finding, a_gate
 from tests.candidates import AMD64, ARM64, ARM_CHILD, OTHER, a_report, a_scan, an_excuse
@@ -89,3 +91,28 @@ def test_where_and_how_a_finding_was_found_does_not_make_it_two():
 
     assert len(found.reasons) == 1
     assert "on linux/amd64 and linux/arm64" in found.reasons[0]
+
+
+def ended(number: int, name: str) -> Scan:
+    """The scan of one more platform, whose operating system gets no more fixes."""
+    report = a_report(end_of_life=True, operating_system=name)
+    return a_scan(platform=Platform("linux", f"p{number}"), report=report)
+
+
+def test_an_operating_system_without_a_name_gets_no_more_fixes_either():
+    assert end_of_life([ended(1, "")]) == ("its operating system gets no more fixes on linux/p1",)
+
+
+@pytest.mark.parametrize(("more", "last"), [(0, ()), (1, ("and 1 more",)), (3, ("and 3 more",))])
+def test_five_operating_systems_are_named_in_one_order_and_the_rest_counted(
+    more: int, last: tuple[str, ...]
+):
+    scans = [ended(number, f"alpine 3.{number}") for number in range(NAMED + more)]
+
+    assert end_of_life(reversed(scans)) == (
+        *(
+            f"its operating system alpine 3.{number} gets no more fixes on linux/p{number}"
+            for number in range(NAMED)
+        ),
+        *last,
+    )

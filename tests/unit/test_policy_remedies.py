@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from shared.catalog import Severity
+from shared.catalog import Compare, Severity
+from shared.oci.digest import Digest
 from shared.policy.candidate import decide
 from shared.policy.facts import Facts
 from shared.policy.sentences import lasting
 from shared.reports.findings import Finding
 from tests.builders import a_finding, a_gate, an_image
-from tests.candidates import HOUR, OTHER, TAG, a_scan, an_excuse, some_facts
+from tests.candidates import DIGEST, HOUR, OTHER, TAG, a_promoted, a_scan, an_excuse, some_facts
 from tests.fake_clock import START
 
 GRAVE = a_finding(severity=Severity.CRITICAL, fixed="2")
@@ -59,12 +60,51 @@ def test_a_comparison_is_named_where_base_holds_something_to_compare_with():
     assert "`compare: not-worse`" in told(rejected(GRAVE, base={TAG: OTHER}))
 
 
+@pytest.mark.parametrize("held", [None, DIGEST])
+def test_a_comparison_with_nothing_or_with_itself_is_not_named(held: Digest | None):
+    assert "not-worse" not in told(rejected(GRAVE, base={TAG: held}))
+
+
+def test_a_comparison_that_is_made_already_is_not_named():
+    gate = a_gate(compare=Compare.NOT_WORSE)
+    facts = some_facts(
+        image=an_image(gate=gate),
+        scans=(a_scan(GRAVE),),
+        base={TAG: OTHER},
+        promoted=(a_promoted(),),
+    )
+
+    assert decide(facts, START).rule == "clean"
+    assert "not-worse" not in told(facts)
+
+
 def test_a_waiver_that_has_expired_is_named_with_whom_to_ask():
     ended = an_excuse(id=GRAVE.id, owner="jane", until=START - HOUR)
 
     said = told(rejected(GRAVE, excuses=(ended,)))
 
     assert f"renew the waiver of {GRAVE.id} by jane, which has expired" in said
+
+
+def test_a_waiver_ends_the_moment_it_says_and_one_in_force_is_not_to_be_renewed():
+    other = a_finding(id="CVE-2025-0002", severity=Severity.CRITICAL)
+
+    ends_now = told(rejected(GRAVE, excuses=(an_excuse(id=GRAVE.id, until=START),)))
+    in_force = told(rejected(GRAVE, other, excuses=(an_excuse(id=GRAVE.id, until=START + HOUR),)))
+
+    assert f"renew the waiver of {GRAVE.id} by us" in ends_now
+    assert "renew" not in in_force
+
+
+def test_waivers_to_renew_are_named_in_one_order():
+    ids = [f"CVE-2025-{number:04}" for number in range(1, 4)]
+    found = [a_finding(id=each, severity=Severity.CRITICAL) for each in ids]
+    ended = tuple(an_excuse(id=each, until=START - HOUR) for each in reversed(ids))
+
+    said = told(rejected(*found, excuses=ended))
+
+    places = [said.index(f"renew the waiver of {each}") for each in ids]
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize("excuse", [{"id": "CVE-1999-0001"}, {"package": "other"}])

@@ -153,6 +153,30 @@ def test_a_release_says_nothing_of_a_withdrawal_that_came_after_it(
     assert found.standing is expected
 
 
+@pytest.mark.parametrize(
+    ("watched", "base", "expected"),
+    [
+        (Watched("20"), B, Standing.SUPERSEDED),  # others had promoted it, and base has moved on
+        (Watched("20"), None, Standing.UNKNOWN),
+        (Watched("20"), A, Standing.HELD),
+        (history((A, 13), (B, 1)), C, Standing.DWELLED),  # what was upstream's is judged as ever
+        (history((A, 11), (B, 1)), C, Standing.WITHDRAWN),
+    ],
+)
+def test_what_was_adopted_has_had_its_time_where_upstream_never_had_it(
+    watched: Watched, base: Digest | None, expected: Standing
+):
+    assert standing(watched, A, base, DWELL, START, adopted=True).standing is expected
+
+
+def test_a_release_without_a_word_of_why_ends_with_its_day():
+    release = Ruling("node", A, RulingKind.RELEASE, "jane", START)
+
+    found = standing(history((A, 1), (B, 1)), A, None, DWELL, START, released=release)
+
+    assert found.reason.endswith("; jane released it on 2026-11-23")
+
+
 def test_what_upstream_withdrew_again_needs_another_release():
     watched = history((A, 1), (B, 1), (A, 1), (C, 1))
     first = Ruling("node", A, RulingKind.RELEASE, "jane", START - 998.5 * HOUR)

@@ -59,6 +59,10 @@ def test_what_was_promoted_is_looked_at_once_a_day():
     assert promoted(since=-9 * DAY, looked=-DAY)
 
 
+def test_what_was_promoted_and_nobody_knows_when_it_was_looked_at_is_looked_at():
+    assert worth_a_look(Known(State.PROMOTED.value, None, current=True), START, HOUR)
+
+
 def test_a_promotion_after_the_last_look_was_a_look_too():
     assert not promoted(since=-HOUR, looked=-9 * DAY)
 
@@ -106,6 +110,13 @@ def tags(**held: tuple[Digest, Locks]) -> dict[str, TagEntry]:
 )
 def test_whatever_differs_in_base_is_drift(base: dict[str, TagEntry]):
     assert has_drifted(DIGEST, ["9"], base)
+
+
+def test_one_of_several_tags_that_differs_is_drift():
+    base = tags(stable=(DIGEST, KEPT), unique=(DIGEST, FIXED), other=(OTHER, KEPT))
+
+    assert has_drifted(DIGEST, ["9", "8"], base)
+    assert not has_drifted(DIGEST, [], base)
 
 
 def test_base_as_promotion_leaves_it_has_not_drifted():

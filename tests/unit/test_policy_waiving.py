@@ -131,6 +131,23 @@ def test_of_several_the_one_that_lasts_longest_is_given_then_the_first_in_the_al
     assert excuse_for(FINDING, [EXCUSE, later], NOW) == later
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"owner": "ann"}, {"owner": "bob"}),
+        ({"id": "CVE-2026-0001"}, {"id": "cve-2026-0001"}),
+        ({"part": None}, {"part": AMD64}),
+    ],
+)
+def test_of_two_that_last_as_long_the_same_one_is_given_in_any_order(
+    first: dict[str, object], second: dict[str, object]
+):
+    one, other = (replace(EXCUSE, **each) for each in (first, second))  # type: ignore[arg-type]  # fields
+
+    assert excuse_for(FINDING, [one, other], NOW, AMD64) == one
+    assert excuse_for(FINDING, [other, one], NOW, AMD64) == one
+
+
 def test_vex_statements_and_waivers_are_given_together_and_the_same_only_once():
     inside = {"@id": NODE, "subcomponents": [{"@id": "pkg:deb/debian/zlib1g@1.3"}]}
     document = openvex(statement(inside), statement(purl(AMD64), id="CVE-2"))

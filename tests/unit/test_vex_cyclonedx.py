@@ -43,6 +43,26 @@ def test_an_excuse_says_why_who_and_where_and_the_same_elsewhere_is_excused_too(
     assert found[0].statement.source == "vex/node.json"
 
 
+@pytest.mark.parametrize(
+    ("analysis", "reason"),
+    [
+        ({"state": "resolved"}, "resolved"),
+        ({"state": "resolved", "detail": "rebuilt"}, "resolved: rebuilt"),
+        ({"state": "not_affected", "justification": "x"}, "not_affected: x"),
+    ],
+)
+def test_why_is_told_by_whatever_the_analysis_has(analysis: dict[str, str], reason: str):
+    (found,) = claims(analysed(analysis=analysis))
+
+    assert found.statement.reason == reason
+
+
+def test_blanks_around_an_id_are_no_part_of_it():
+    found = claims(analysed(id=" CVE-2026-0001 ", references=[{"id": "GHSA-1 "}]))
+
+    assert [each.id for each in found] == ["CVE-2026-0001", "GHSA-1"]
+
+
 def test_a_vulnerability_without_an_analysis_says_nothing():
     assert claims({"id": "CVE-1"}, {"id": "CVE-2", "analysis": {}, "affects": []}) == ()
 
@@ -59,6 +79,7 @@ def test_a_vulnerability_without_an_analysis_says_nothing():
         (LINK + "openssl-1", [("openssl", "3.0.11-1", None)]),
         (LINK + OPENSSL, [("openssl", "3.0.11-1", None)]),
         (LINK + "pkg%3Adeb%2Fdebian%2Fzlib1g%401.3", [("zlib1g", "1.3", None)]),
+        (LINK + "pkg:deb/debian/x@1%2525", [("x", "1%25", None)]),
         ("pkg:npm/%40scope/name@1.0", [("@scope/name", "1.0", None)]),
         # What is no package by a purl is nothing, never the whole image.
         ("no-such-component", []),
@@ -82,6 +103,7 @@ def test_what_is_affected_is_the_image_or_a_package_in_it(
         ([{"version": "1.1"}], ["1.1"]),  # bom-examples: "resolved" of these
         ([{"version": "1.1", "status": "unaffected"}, {"version": "1.2"}], ["1.1", "1.2"]),
         ([{"version": "1.1", "status": "affected"}], []),
+        ([{"version": "1.1", "status": "affected"}, {"version": "1.2"}], ["1.2"]),
         ([{"version": "1.1", "status": "unknown"}], []),
         ([{"range": "vers:deb/<=9", "status": "unaffected"}], []),
     ],
@@ -116,13 +138,46 @@ def test_a_package_is_in_the_image_that_the_document_is_about(
 def test_nested_components_are_known_and_too_deep_ones_refused():
     inner: dict[str, Any] = {"type": "library", "bom-ref": "inner", "purl": OPENSSL}
     deep = inner
-    for _ in range(52):
+    for _ in range(49):
         deep = {"type": "library", "components": [deep]}
+    deeper = {"type": "library", "components": [deep]}
 
-    found = claims(analysed("inner"), components=[{"type": "library", "components": [inner]}])
-    assert [each.package for each in found] == ["openssl"]
+    for components in ([{"type": "library", "components": [inner]}], [deep]):
+        found = claims(analysed("inner"), components=components)
+        assert [each.package for each in found] == ["openssl"]
     with pytest.raises(InvalidVex, match="expected at most 50 levels of components"):
-        claims(analysed("inner"), components=[deep])
+        claims(analysed("inner"), components=[deeper])
+
+
+def test_components_of_what_the_document_is_about_are_known_too():
+    inner = {"type": "library", "bom-ref": "inner", "purl": OPENSSL}
+    image = {"type": "container", "bom-ref": "image", "purl": NODE, "components": [inner]}
+
+    found = claims(analysed("inner"), metadata={"component": image}, components=[])
+
+    assert [each.package for each in found] == ["openssl"]
+
+
+def test_components_without_a_reference_or_without_a_purl_are_no_fault():
+    plain = [{"name": "a", "purl": OPENSSL}, {"name": "b", "purl": "pkg:deb/debian/zlib1g"}]
+    unnamed = [{"bom-ref": "a", "name": "a"}, {"bom-ref": "a", "name": "b"}]
+
+    assert claims(analysed("a"), components=[*plain, *unnamed]) == ()
+
+
+@pytest.mark.parametrize(
+    ("bom_ref", "ref"),
+    [
+        ("open%20ssl", LINK + "open%20ssl"),
+        ("open ssl", LINK + "open%20ssl"),
+        (LINK + "openssl", LINK + "openssl"),
+        ("openssl", LINK.upper() + "openssl"),
+    ],
+)
+def test_a_reference_is_taken_as_it_is_written_then_as_it_is_decoded(bom_ref: str, ref: str):
+    components = [{"type": "library", "bom-ref": bom_ref, "purl": OPENSSL}]
+
+    assert [each.package for each in claims(analysed(ref), components=components)] == ["openssl"]
 
 
 TWICE = [{"bom-ref": "a", "purl": OPENSSL}, {"bom-ref": "a", "purl": "pkg:deb/debian/zlib1g"}]

@@ -32,6 +32,38 @@ def test_a_status_excuses_or_does_not(status: str, excuses: bool):
     assert bool(claims(statement(status=status))) == excuses
 
 
+@pytest.mark.parametrize(
+    "justification",
+    [
+        "component_not_present",
+        "vulnerable_code_not_present",
+        "vulnerable_code_not_in_execute_path",
+        "vulnerable_code_cannot_be_controlled_by_adversary",
+        "inline_mitigations_already_exist",
+    ],
+)
+def test_every_justification_of_the_specification_is_known(justification: str):
+    (claim,) = claims(statement(justification=justification))
+
+    assert claim.statement.reason == f"not_affected: {justification}"
+
+
+def test_every_key_of_a_statement_that_the_schema_has_is_known():
+    keys: dict[str, Any] = {
+        "@id": "https://contoso.com/vex#1",
+        "version": 2,
+        "timestamp": "2026-11-01T08:00:00Z",
+        "last_updated": "2026-11-02T08:00:00Z",
+        "supplier": "Contoso",
+        "status_notes": "seen",
+        "impact_statement": "never called",
+        "action_statement": "wait",
+        "action_statement_timestamp": "2026-11-01T08:00:00Z",
+    }
+
+    assert len(claims(statement(**keys))) == 1
+
+
 def test_an_excuse_says_why_who_and_where():
     told = statement(id="CVE-2026-0001", impact_statement="never\n called", status_notes="seen")
     (claim,) = claims(told)
@@ -40,6 +72,33 @@ def test_an_excuse_says_why_who_and_where():
     assert claim.statement.reason == "not_affected: vulnerable_code_not_present: never called"
     assert claim.statement.author == "Contoso Platform <platform@contoso.com>"
     assert claim.statement.source == "vex/node.json"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"status": "fixed", "status_notes": "rebuilt"}, "fixed: rebuilt"),
+        ({"status": "fixed"}, "fixed"),
+        (
+            {"justification": None, "impact_statement": "never called"},
+            "not_affected: never called",
+        ),
+    ],
+)
+def test_why_is_told_by_whatever_the_statement_has(said: dict[str, Any], reason: str):
+    (claim,) = claims(statement(**said))
+
+    assert claim.statement.reason == reason
+
+
+def test_blanks_around_an_id_are_no_part_of_it():
+    vulnerability = {"name": " CVE-2026-0001 ", "aliases": ["GHSA-1\t"]}
+
+    found = [
+        each.ids for each in read("vex/a.json", openvex(statement(vulnerability=vulnerability)))
+    ]
+
+    assert found == [("CVE-2026-0001", "GHSA-1")]
 
 
 def test_aliases_are_excused_too():
@@ -69,16 +128,22 @@ def test_aliases_are_excused_too():
         (f"pkg:oci/node@{DIGEST}", [None]),
         (f"pkg:oci/node@{DIGEST}?tag=20-alpine", [None]),
         (HASHED, [None]),
+        ({"@id": "pkg:oci/node", "hashes": {"sha-256": DIGEST.hex.upper()}}, [None]),
+        (HASHED | {"@id": "pkg:oci/node?tag=20-alpine"}, [None]),
+        (HASHED | {"@id": "pkg:oci/node@20-alpine"}, []),
+        ({"@id": NODE, "hashes": {"sha-256": DIGEST.hex, "sha-512": "ab" * 64}}, [None]),
         (purl(AMD64), [AMD64]),
         (purl(DIGEST, "amd64"), [AMD64]),
         (purl(DIGEST, "aarch64"), [ARM64]),
         (NODE + "&arch=arm64", [ARM64]),
+        (NODE + "&ARCH=arm64", [ARM64]),
         # What Docker Scout and the hardened images name images by.
         ("pkg:docker/library/node", [None]),
         ("pkg:docker/node", [None]),
         (f"pkg:docker/node@{DIGEST}", [None]),
         (f"pkg:docker/node@{AMD64}?platform=linux%2Famd64", [AMD64]),
         ("pkg:docker/node?platform=linux%2Farm64", [ARM64]),
+        ("pkg:docker/node?platform=linux%2Farm64&arch=arm64", [ARM64]),
         ("pkg:docker/node@20", []),
         ("pkg:docker/evil/node", []),
         ("pkg:docker/node?platform=linux%2Fs390x", []),
@@ -101,6 +166,7 @@ def test_aliases_are_excused_too():
         ({"@id": NODE, "hashes": {"sha-512": "ab" * 64}}, []),
         # What is no image by a purl.
         (OPENSSL, []),
+        ("pkg:npm/node", []),  # a package of the image's name
         ({"@id": "https://contoso.com/node"}, []),
         ({"identifiers": {"cpe23": "cpe:2.3:a:nodejs:node.js:20:*:*:*:*:*:*:*"}}, []),
         ({}, []),
@@ -190,9 +256,19 @@ def test_what_one_document_excuses_is_bounded():
     inside = [{"@id": f"pkg:deb/debian/p{number}"} for number in range(201)]
     names = {"name": "CVE-1", "aliases": [f"CVE-{number}" for number in range(2, 51)]}
     document = openvex(statement({"@id": NODE, "subcomponents": inside}, vulnerability=names))
+    most = openvex(statement({"@id": NODE, "subcomponents": inside[1:]}, vulnerability=names))
 
+    assert len(read("vex/node.json", most)) == 1
     with pytest.raises(InvalidVex, match="expected at most 10000 ids of packages of images"):
         read("vex/node.json", document)
+
+
+def test_an_id_has_at_most_200_characters():
+    longest = openvex(statement(id="C" * 200))
+
+    assert len(read("vex/node.json", longest)) == 1
+    with pytest.raises(InvalidVex, match="expected ids of 1 to 200 printable characters"):
+        read("vex/node.json", openvex(statement(id="C" * 201)))
 
 
 def test_a_byte_order_mark_and_a_context_without_a_version_are_fine():

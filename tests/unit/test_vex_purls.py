@@ -39,8 +39,22 @@ from shared.vex.statements import Package
         ("pkg:pypi/jinja2@3.1.2", [("jinja2", "3.1.2")]),
         ("PKG:DEB/debian/zlib1g", [("zlib1g", "")]),
         ("pkg://deb//debian//zlib1g", [("zlib1g", "")]),
+        ("pkg:deb/debian/zlib1g/", [("zlib1g", "")]),
+        ("pkg:golang/github.com//aws//sdk#/", [("github.com/aws/sdk", "")]),
+        ("pkg:rpm/redhat/bash@5.1?EPOCH=2", [("bash", "2:5.1")]),
+        ("pkg:deb/" + "x" * 1992, [("x" * 1992, "")]),
         ("pkg:golang/google.golang.org/genproto#googleapis/api", []),  # less than the package
         ("pkg:oci/node", []),
+        ("pkg:docker/library/node", []),
+        ("pkg:alpm/arch/pacman@6.0.1-1", [("pacman", "6.0.1-1")]),
+        ("pkg:opkg/openwrt/dropbear@2022.82-2", [("dropbear", "2022.82-2")]),
+        ("pkg:bitnami/debian-12/wordpress@6.2.0", [("wordpress", "6.2.0")]),
+        ("pkg:maven/log4j-core@2.14.1", [("log4j-core", "2.14.1")]),
+        # An epoch is said once, and only where the type has one beside the version.
+        ("pkg:rpm/redhat/bash@5.1?epoch=0", [("bash", "5.1")]),
+        ("pkg:rpm/redhat/bash@2%3A5.1?epoch=2", [("bash", "2:5.1")]),
+        ("pkg:rpm/redhat/bash?epoch=2", [("bash", "")]),
+        ("pkg:deb/debian/bash@5.1?epoch=2", [("bash", "5.1")]),
     ],
 )
 def test_a_package_is_named_as_reports_name_it(text: str, expected: list[tuple[str, str]]):
@@ -55,6 +69,9 @@ def test_a_package_is_named_as_reports_name_it(text: str, expected: list[tuple[s
         ("pkg:oci/node?repository_url=docker.io/library", "docker.io/library/node"),
         ("pkg:oci/node?repository_url=index.docker.io%2Flibrary%2Fnode", "docker.io/library/node"),
         ("pkg:oci/node?repository_url=docker.io", "docker.io/library/node"),
+        ("pkg:oci/node?repository_url=registry-1.docker.io/library", "docker.io/library/node"),
+        ("pkg:oci/node?repository_url=registry.hub.docker.com", "docker.io/library/node"),
+        ("pkg:oci/localhost%3A5000/x/node", "localhost:5000/x/node"),
         (
             "pkg:oci/trivy?repository_url=https://ghcr.io/aquasecurity/",
             "ghcr.io/aquasecurity/trivy",
@@ -82,6 +99,7 @@ def test_an_image_is_where_its_purl_says(text: str, expected: str):
     [
         "",
         "openssl",
+        "url:deb/debian/openssl",
         "pkg:",
         "pkg:deb",
         "pkg:deb/",
@@ -92,9 +110,10 @@ def test_an_image_is_where_its_purl_says(text: str, expected: str):
         "pkg:deb/debian/open%0assl",
         "pkg:deb/debian/%ff",
         "pkg:oci/node?arch=amd64&arch=arm64",
+        "pkg:oci/node?arch=amd64&ARCH=arm64",
         "pkg:oci/node?=x",
         "pkg:oci/node?&",
-        "pkg:deb/" + "x" * 2000,
+        "pkg:deb/" + "x" * 1993,
     ],
 )
 def test_what_is_no_purl_is_refused_with_what_was_expected_and_found(text: str):

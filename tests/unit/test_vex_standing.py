@@ -109,7 +109,9 @@ def test_a_name_of_several_parts_is_named_whole_or_with_a_digest(product: str, i
         (inside(OPENSSL), inside("pkg:deb/debian/openssl@1.1"), True),
         (inside(OPENSSL), inside(ZLIB), True),
         (inside(OPENSSL), inside("openssl"), False),  # one that cannot be told may be any
+        (inside(OPENSSL), {"@id": NODE, "subcomponents": [{"@id": "x"}, {"@id": ZLIB}]}, False),
         (inside(OPENSSL), "pkg:oci/node@20-alpine", False),  # nor can a tag
+        (NODE, {"@id": NODE, "hashes": {"sha-512": "ab" * 64}}, False),  # nor what a hash is of
         (NODE, NODE + "&tag=20-alpine&arch=unheard%20of", False),
         (purl(AMD64), purl(AMD64), False),
         (purl(AMD64), purl(ARM64), True),
@@ -156,6 +158,25 @@ def test_between_one_with_a_time_and_one_without_the_one_that_does_not_excuse_co
     assert excused(yes, no) == []
 
 
+def test_excuses_with_a_time_and_without_one_stand_beside_each_other():
+    undated = cyclonedx(analysed(NODE), analysed(NODE, id="CVE-2026-0002"), metadata={})
+    dated = openvex(statement(inside(OPENSSL), timestamp=OLD))
+
+    assert excused(dated, undated) == excused(undated, dated)
+    assert excused(dated, undated) == [
+        ("CVE-2026-0001", ""),
+        ("CVE-2026-0002", ""),
+        ("CVE-2026-0001", "openssl"),
+    ]
+
+
+def test_an_excuse_takes_no_other_excuse_back():
+    wide = statement(timestamp=OLD)
+    narrow = statement(inside(OPENSSL), timestamp=NEW)
+
+    assert excused(openvex(wide, narrow)) == [("CVE-2026-0001", ""), ("CVE-2026-0001", "openssl")]
+
+
 def test_a_cyclonedx_analysis_is_as_old_as_it_says_else_as_its_document():
     later = {"state": "exploitable", "firstIssued": OLD, "lastUpdated": "2027-01-01T00:00:00Z"}
     first = {"state": "exploitable", "firstIssued": OLD}
@@ -175,6 +196,7 @@ def test_a_cyclonedx_analysis_is_as_old_as_it_says_else_as_its_document():
         ([{"range": "vers:deb/<=3", "status": "affected"}], False),
         ([{"version": "1.0", "status": "affected"}], True),
         ([{"version": "3.0.11-1", "status": "unaffected"}], True),
+        ([{"version": "1.0", "status": "unaffected"}, {"version": "3.0.11-1"}], False),
     ],
 )
 def test_a_range_takes_back_whatever_it_may_mean(versions: list[dict[str, str]], stands: bool):
