@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -87,8 +88,6 @@ def threads(work: Work, *, tuned: bool = False) -> Callable[[], Found]:
 
     Tuned: without looking for proxies and .netrc in the environment at every request.
     """
-    import threading  # noqa: PLC0415  only this peer pays for it
-
     import requests  # noqa: PLC0415  only this peer pays for it
 
     own, base = threading.local(), f"https://{work.registry}/v2"

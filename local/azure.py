@@ -17,6 +17,7 @@ from aiohttp import web
 
 from local.acr.registry import RESOURCE_GROUP, SUBSCRIPTION, Registry, Switches
 from local.arm.app import Arm
+from local.arm.runs import Runner
 from local.directory import Directory
 from local.eventgrid.courier import Courier
 from local.eventgrid.grid import EventGrid
@@ -207,7 +208,7 @@ class LocalAzure:
         if self.functions:
             await self.start_host()
 
-    async def _storage_and_runner(self) -> tuple[Any, str]:
+    async def _storage_and_runner(self) -> tuple[Runner, str]:
         # The probe runs containers and Azurite is Node starting: together they take as long as one.
         probe = asyncio.create_task(self._runner())
         try:
@@ -222,7 +223,7 @@ class LocalAzure:
             raise
         return await probe
 
-    async def _runner(self) -> tuple[Any, str]:
+    async def _runner(self) -> tuple[Runner, str]:
         if not self.runs:
             return runs.NoRuns(), "none: runs end in Error"
         return await runs.runner(
@@ -248,7 +249,7 @@ class LocalAzure:
             self.registries[name] = registry
             await self._serve(registry.app(), port, tls)
 
-    async def _control_plane(self, runner: Any) -> None:  # noqa: ANN401 - any Runner of local.arm
+    async def _control_plane(self, runner: Runner) -> None:
         tls = self.authority.server_context()
         mine = {name: each for name, each in self.registries.items() if name != UPSTREAM}
         self.arm = Arm(

@@ -222,6 +222,6 @@ def _ended(status: str, error: str) -> RunResult:
     return RunResult(status=status, error=error, output_images=(), dependencies=())
 
 
-def _plain(each: Any) -> dict[str, Any]:  # noqa: ANN401 the runner's dependency or output image
+def _plain(each: object) -> dict[str, Any]:
     names = ("type", "registry", "repository", "tag", "digest")
     return {name: getattr(each, name) for name in names if hasattr(each, name)}

@@ -105,9 +105,9 @@ def _json_object(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _scalar(value: Any) -> Data:  # noqa: ANN401 - a JSON scalar
+def _scalar(value: object) -> Data:
     return {"string": value if isinstance(value, str) else str(value)}
 
 
-def _compact(value: Any) -> str:  # noqa: ANN401 - JSON
+def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

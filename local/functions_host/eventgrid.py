@@ -68,7 +68,7 @@ def programmatic_call(function: Function, text: str) -> Call:
     return event_call(function, event, PROGRAMMATIC)
 
 
-def _validated(body: Any) -> web.Response:  # noqa: ANN401 - JSON
+def _validated(body: object) -> web.Response:
     event = body[0] if isinstance(body, list) and body else body
     data = event.get("data") if isinstance(event, dict) else None
     if isinstance(data, str):  # some senders encode it twice

@@ -11,6 +11,7 @@ from local.functions_host.settings import Settings, SettingsError
 from local.functions_host.timespan import timespan
 
 _OVERRIDE = "azurefunctionsjobhost__"
+_MINUTE = 60.0  # seconds; Azure's default maxPollingInterval
 _MAX_BATCH = 32  # Azure Storage hands out no more messages at once
 
 
@@ -48,10 +49,10 @@ def read_host_json(app: Path, settings: Settings) -> HostJson:
     return parse_host_json(document, settings, os.cpu_count() or 1)
 
 
-def parse_host_json(document: Any, settings: Settings, processors: int) -> HostJson:  # noqa: ANN401
+def parse_host_json(document: object, settings: Settings, processors: int) -> HostJson:
     """Make sense of a host.json document; `processors` counts for newBatchThreshold's default."""
     tree = _lowered(document)
-    if not isinstance(tree, dict) or tree.get("version") != "2.0":
+    if not isinstance(document, dict) or not isinstance(tree, dict) or tree.get("version") != "2.0":
         found = document.get("version") if isinstance(document, dict) else document
         message = f'host.json: version: expected "2.0", found {found!r}'
         raise SettingsError(message)
@@ -80,7 +81,7 @@ def _queues(place: "_Place", processors: int) -> QueueOptions:
     interval = place.seconds(f"{at}maxpollinginterval", 2.0)
     # Left at Azure's default of a minute, a development environment polls every 2 s (Storage extension 5.3).
     return QueueOptions(
-        max_polling_interval=2.0 if interval == 60.0 else max(interval, 0.1),  # noqa: PLR2004
+        max_polling_interval=2.0 if interval == _MINUTE else max(interval, 0.1),
         visibility_timeout=place.seconds(f"{at}visibilitytimeout", 0.0),
         batch_size=batch,
         new_batch_threshold=place.number(
@@ -97,7 +98,7 @@ class _Place:
 
     tree: Mapping[str, Any]
 
-    def at(self, path: str) -> Any:  # noqa: ANN401 - JSON
+    def at(self, path: str) -> Any:  # noqa: ANN401 - any JSON value; each caller says which it expects
         value: Any = self.tree
         for name in path.split("."):
             value = value.get(name) if isinstance(value, dict) else None
@@ -129,7 +130,7 @@ class _Place:
             raise SettingsError(message) from error
 
 
-def _lowered(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _lowered(value: object) -> object:
     """Lower every key: .NET's configuration does not mind case."""
     if isinstance(value, dict):
         return {str(key).lower(): _lowered(item) for key, item in value.items()}

@@ -17,6 +17,7 @@ NO_FUNCTIONS = (
     "0 functions found. No job functions found. Try making your job classes and methods public. "
     "If you're using binding extensions make sure they are registered."
 )
+_LONGEST_QUEUE_NAME = 63  # characters, says Azure Storage
 _QUEUE_NAME = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 _BUILT_IN = (
     "httpTrigger",
@@ -78,7 +79,8 @@ def http_methods(function: Function) -> frozenset[str]:
 def poison_name(queue: str) -> str:
     """Return the poison queue's name, empty if such a queue has none (reference: Storage extension 5.3)."""
     name = f"{queue}-poison"
-    return name if not queue.endswith("-poison") and len(name) <= 63 else ""  # noqa: PLR2004
+    fits = len(name) <= _LONGEST_QUEUE_NAME
+    return name if fits and not queue.endswith("-poison") else ""
 
 
 def _function(described: Mapping[str, Any], settings: Settings) -> Function:

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -38,7 +39,9 @@ type Send = Callable[[Mapping[str, Any]], None]
 class _ChannelHandler(logging.Handler):
     """Sends log records to the host, from any thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, send: Send, current: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, send: Send, current: ContextVar[str | None]
+    ) -> None:
         super().__init__()
         self._loop, self._send, self._current = loop, send, current
         self._thread = threading.get_ident()  # the loop's
@@ -95,7 +98,7 @@ async def _serve(channel: socket.socket, app: str) -> None:
         writer.write(encode_line(message))
 
     # Imported late: the library must find the import path and environment of the app.
-    import azure_functions_runtime as library  # noqa: PLC0415
+    import azure_functions_runtime as library  # noqa: PLC0415 - see above
 
     _log_to(send, library.invocation_id_cv)
     send(await _start(library, app))
@@ -108,7 +111,7 @@ async def _serve(channel: socket.socket, app: str) -> None:
     _exit(0)
 
 
-def _log_to(send: Send, current: Any) -> None:  # noqa: ANN401 - a ContextVar
+def _log_to(send: Send, current: ContextVar[str | None]) -> None:
     root = logging.getLogger()
     debug = os.environ.get("PYTHON_ENABLE_DEBUG_LOGGING", "").lower() in {"1", "true"}
     root.setLevel(logging.DEBUG if debug else logging.INFO)
@@ -157,7 +160,7 @@ def _described(function: Any) -> dict[str, Any]:  # noqa: ANN401 - RpcFunctionMe
     }
 
 
-async def _invoke(library: Any, message: dict[str, Any], send: Send) -> None:  # noqa: ANN401
+async def _invoke(library: Any, message: dict[str, Any], send: Send) -> None:  # noqa: ANN401 - a module without types
     library.invocation_id_cv.set(
         message["id"]
     )  # async functions log under it; threads set their own

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,8 @@ class FunctionsHost:
         with contextlib.suppress(aiohttp.ClientError, json.JSONDecodeError):
             url = f"{self.url}/admin/host/status"
             async with self.session.get(url, headers=headers) as response:
-                return response.status == 200 and (await response.json())["state"] == "Running"  # noqa: PLR2004
+                answered = response.status == HTTPStatus.OK
+                return answered and (await response.json())["state"] == "Running"
         return False
 
     async def _supervise(self) -> None:

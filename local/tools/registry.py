@@ -96,7 +96,8 @@ class Registry:
     def push_blob(self, content: bytes) -> bool:
         """Upload a blob; False when the repository already held it."""
         digest = Digest.of(content)
-        if self._request("HEAD", f"blobs/{digest}", absent_is_fine=True).status_code == 200:  # noqa: PLR2004
+        found = self._request("HEAD", f"blobs/{digest}", absent_is_fine=True)
+        if found.status_code == requests.codes.ok:
             return False
         session = self._request("POST", "blobs/uploads/")
         location = urljoin(session.url, session.headers["Location"])

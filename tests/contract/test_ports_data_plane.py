@@ -238,7 +238,7 @@ def test_the_registrys_own_words_say_why_a_locked_tag_refuses(here: World):
     here.registry.put_blob(repository.path, artifacts.EMPTY)
     plane.put_manifest(repository, "20", image("white"))
     plane.lock(repository, "20", Locks(write=False))
-    with pytest.raises(Permanent, match="HTTP 405.*REGISTRY_DISALLOWED_OPERATION"):  # noqa: RUF043
+    with pytest.raises(Permanent, match=r"HTTP 405.*REGISTRY_DISALLOWED_OPERATION"):
         plane.put_manifest(repository, "20", image("red"))
 
 

@@ -35,6 +35,20 @@ class World:
         return Published(ISSUER, dict.fromkeys(self.published, PUBLIC))
 
 
+def slow_after(quick: int) -> tuple[World, Keys, threading.Event, threading.Event]:
+    """A directory of which each fetch but the first `quick` ones says when it has begun, and waits to be let go."""
+    world = World("1")
+    started, go_on = threading.Event(), threading.Event()
+
+    def fetch() -> Published:
+        if world.asked >= quick:
+            started.set()
+            assert go_on.wait(60)
+        return world._fetch()
+
+    return world, Keys(fetch, world.clock), started, go_on
+
+
 def test_nothing_is_fetched_before_a_key_is_wanted_and_then_once():
     world = World("1", "2")
     assert world.asked == 0
@@ -98,15 +112,7 @@ def test_without_any_key_the_failure_is_told_and_the_directory_left_alone_for_a_
 
 
 def test_whoever_waits_for_the_same_keys_waits_for_one_fetch():
-    world = World("1")
-    started, go_on, fetch = threading.Event(), threading.Event(), world._fetch
-
-    def slow() -> Published:
-        started.set()
-        assert go_on.wait(60)
-        return fetch()
-
-    keys = Keys(slow, world.clock)
+    world, keys, started, go_on = slow_after(0)
     with ThreadPoolExecutor(8) as pool:
         found = [pool.submit(keys.find, "1") for _ in range(8)]
         assert started.wait(60)
@@ -116,16 +122,7 @@ def test_whoever_waits_for_the_same_keys_waits_for_one_fetch():
 
 
 def test_nobody_with_a_known_key_waits_for_the_daily_fetch():
-    world = World("1")
-    started, go_on, fetch = threading.Event(), threading.Event(), world._fetch
-
-    def slow() -> Published:
-        if world.asked:
-            started.set()
-            assert go_on.wait(60)
-        return fetch()
-
-    keys = Keys(slow, world.clock)
+    world, keys, started, go_on = slow_after(1)
     keys.find("1")
     world.clock.advance(days=1)
     with ThreadPoolExecutor(1) as pool:
@@ -139,16 +136,7 @@ def test_nobody_with_a_known_key_waits_for_the_daily_fetch():
 
 
 def test_one_unknown_key_waits_for_a_directory_that_hangs_and_others_are_told_at_once():
-    world = World("1")
-    started, go_on, fetch = threading.Event(), threading.Event(), world._fetch
-
-    def slow() -> Published:
-        if world.asked:
-            started.set()
-            assert go_on.wait(60)
-        return fetch()
-
-    keys = Keys(slow, world.clock)
+    world, keys, started, go_on = slow_after(1)
     keys.find("1")
     world.published = "1", "2"
     world.clock.advance(minutes=1)
